@@ -1,6 +1,6 @@
 /**
  * Finds promises that nobody waits for, with the compiler's types: those of Node and of dependencies too, which the
- * linter does not see. `void start()` says that it is meant.
+ * linter does not see. `void start()` says that it is meant. (A promise as a condition is a type error already.)
  */
 import {
   type Expression,

@@ -53,6 +53,12 @@ const violations: readonly Violation[] = [
     says: /src\/cli\/run\.ts:4: a promise that nobody waits for/,
   },
   {
+    check: 'types',
+    why: 'a promise as a condition',
+    files: { 'src/cli/run.ts': run(`if (access('x')) return`, `import { access } from 'node:fs/promises'\n`) },
+    says: /src\/cli\/run\.ts\(5,7\): error TS2801/,
+  },
+  {
     check: 'lint',
     why: 'any',
     files: { 'src/oci/size.ts': 'export function parseSize(text: any): number {\n  return Number(text)\n}\n' },
