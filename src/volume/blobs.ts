@@ -1,0 +1,97 @@
+import type { Readable } from 'node:stream'
+import { LRUCache } from 'lru-cache'
+import type { ByteRange } from '../oci/byte-range.ts'
+import { type Digest, digestHex, findDigest, isDigestAlgorithm } from '../oci/digest.ts'
+import { BLOBS, blobData, blobFolder } from './layout.ts'
+import { isCrossDevice, type Volume } from './volume.ts'
+
+const REMEMBERED_DIGESTS = 100_000
+
+/** The bytes below `blobs/`. Whoever changes a digest's bytes holds that digest's lock. */
+export class BlobStore {
+  readonly #volume: Volume
+  /** Digests whose bytes this process has hashed: a push need not replace them. */
+  readonly #verified = new LRUCache<Digest, true>({ max: REMEMBERED_DIGESTS })
+
+  constructor(volume: Volume) {
+    this.#volume = volume
+  }
+
+  /** How many bytes are held under a digest, from the volume itself; `undefined` when there are none. */
+  async findSize(digest: Digest): Promise<number | undefined> {
+    const stat = await this.#volume.driver.stat(blobData(digest))
+    return stat?.kind === 'file' ? stat.size : undefined
+  }
+
+  open(digest: Digest, range?: ByteRange): Promise<Readable> {
+    return this.#volume.driver.openRead(blobData(digest), range)
+  }
+
+  /** All the bytes, for manifests. */
+  read(digest: Digest, limit: number): Promise<Buffer | undefined> {
+    return this.#volume.driver.read(blobData(digest), limit)
+  }
+
+  /**
+   * Makes synced bytes, whose digest the caller has computed, the ones held under `digest`; durable on return. Bytes that
+   * are there already are replaced unless this process has verified them, so that a push heals damage.
+   */
+  async commit(staged: string, digest: Digest, size: number): Promise<void> {
+    if (this.#verified.has(digest) && (await this.findSize(digest)) === size) return this.#volume.driver.removeFile(staged)
+    await this.#place(staged, blobData(digest))
+    this.#verified.set(digest, true)
+  }
+
+  /** Removes the bytes; durable on return. */
+  async remove(digest: Digest): Promise<void> {
+    this.#verified.delete(digest)
+    await this.#volume.retire('blobs', blobFolder(digest))
+  }
+
+  /** Takes back that the bytes are right: they were found damaged. */
+  distrust(digest: Digest): void {
+    this.#verified.delete(digest)
+  }
+
+  trust(digest: Digest): void {
+    this.#verified.set(digest, true)
+  }
+
+  /** Every digest that has a folder below `blobs/`, in no order; a folder without bytes too. */
+  async *walk(): AsyncGenerator<Digest> {
+    const { driver } = this.#volume
+    for (const algorithm of await driver.list(BLOBS)) {
+      if (!isDigestAlgorithm(algorithm.name)) continue
+      for (const prefix of await driver.list(`${BLOBS}/${algorithm.name}`)) {
+        for (const entry of await driver.list(`${BLOBS}/${algorithm.name}/${prefix.name}`)) {
+          const digest = findDigest(`${algorithm.name}:${entry.name}`)
+          if (digest && digestHex(digest).startsWith(prefix.name)) yield digest
+        }
+      }
+    }
+  }
+
+  /** Uploads stand below `repositories/`, which may be another mount than `blobs/`: then the bytes are copied over. */
+  async #place(staged: string, target: string): Promise<void> {
+    try {
+      await this.#volume.place(staged, target)
+    } catch (error) {
+      if (!isCrossDevice(error)) throw error
+      await this.#volume.place(await this.#copyToBlobs(staged), target)
+      await this.#volume.driver.removeFile(staged)
+    }
+  }
+
+  async #copyToBlobs(staged: string): Promise<string> {
+    const { driver } = this.#volume
+    const path = this.#volume.stagingPath('blobs')
+    const handle = await driver.openWrite(path, { create: true })
+    try {
+      for await (const chunk of await driver.openRead(staged)) await handle.write([chunk])
+      await handle.sync()
+      return path
+    } finally {
+      await handle.close()
+    }
+  }
+}
