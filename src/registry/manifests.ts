@@ -1,0 +1,153 @@
+import { type Digest, digestAlgorithm, digestOf } from '../oci/digest.ts'
+import { OciError } from '../oci/error.ts'
+import { MANIFEST_LIMIT, type ParsedManifest, parseManifest } from '../oci/manifest.ts'
+import type { RepositoryName } from '../oci/name.ts'
+import { formatReference, type Reference, type Tag } from '../oci/reference.ts'
+import { layerLink, revisionLink } from '../volume/layout.ts'
+import { unlinkLayer } from './layers.ts'
+import { refuseMissingReferences } from './references.ts'
+import type { Registry } from './registry.ts'
+import { findRepositoryId, listRepository } from './repositories.ts'
+import { deleteRevision, insertRevision, isReferenced } from './revisions.ts'
+import { withRepository } from './settle.ts'
+import { findTag, insertTag, putTag, removeTag, selectTagsOf } from './tags.ts'
+
+/** A manifest as it was pushed, byte for byte, and what it says. */
+export interface Manifest {
+  readonly digest: Digest
+  readonly mediaType: string
+  readonly bytes: Buffer
+  readonly parsed: ParsedManifest
+}
+
+/**
+ * The manifest a tag or a digest names in a repository, verified against its digest.
+ *
+ * @throws OciError `MANIFEST_UNKNOWN`
+ */
+export async function getManifest(registry: Registry, repository: RepositoryName, reference: Reference): Promise<Manifest> {
+  const manifest = (await lookUp(registry, repository, reference)) ?? (reference.kind === 'tag' ? await lookUp(registry, repository, reference) : undefined)
+  if (!manifest) throw new OciError('MANIFEST_UNKNOWN', { name: repository, reference: formatReference(reference) })
+  return manifest
+}
+
+export interface ManifestPush {
+  readonly bytes: Buffer
+  /** The bare media type the client sent, if any. */
+  readonly contentType?: string
+  /** The digest the client names, if any; the bytes must match it. */
+  readonly digest?: Digest
+  readonly tags: readonly Tag[]
+}
+
+/**
+ * Stores a manifest and points tags at it; all of it durable on return. What it names must be here.
+ *
+ * @throws OciError `MANIFEST_INVALID`, `DIGEST_INVALID`, or one `MANIFEST_BLOB_UNKNOWN` for each digest that is missing.
+ */
+export async function putManifest(registry: Registry, repository: RepositoryName, push: ManifestPush): Promise<Manifest> {
+  const computed = digestOf(push.bytes, push.digest ? digestAlgorithm(push.digest) : 'sha256')
+  if (push.digest && push.digest !== computed) throw new OciError('DIGEST_INVALID', { digest: push.digest, computed })
+  const parsed = parseManifest(push.bytes, push.contentType)
+  const manifest: Manifest = { digest: computed, mediaType: parsed.mediaType, bytes: push.bytes, parsed }
+  await registry.locks.digest.run(computed, () =>
+    withRepository(registry, repository, async () => {
+      await refuseMissingReferences(registry, repository, parsed)
+      await commitManifest(registry, repository, manifest, push.tags)
+    }),
+  )
+  return manifest
+}
+
+/**
+ * Removes a manifest from a repository, durably: the tags that point to it first, its revision last.
+ *
+ * @throws OciError `MANIFEST_UNKNOWN`
+ */
+export async function deleteManifest(registry: Registry, repository: RepositoryName, digest: Digest): Promise<void> {
+  const unknown = () => new OciError('MANIFEST_UNKNOWN', { name: repository, reference: digest })
+  if (!(await isManifestHere(registry, repository, digest))) throw unknown()
+  await withRepository(registry, repository, async () => {
+    if (!(await isManifestHere(registry, repository, digest))) throw unknown()
+    await removeManifest(registry, repository, digest)
+  })
+}
+
+/** Under the repository's lock, with settled rows. */
+export async function removeManifest(registry: Registry, repository: RepositoryName, digest: Digest): Promise<void> {
+  const { rows, links } = registry
+  const id = rows.read((index) => findRepositoryId(index, repository)) ?? -1
+  for (const tag of rows.read((index) => selectTagsOf(index, id, digest))) await removeTag(registry, repository, tag)
+  await links.remove(revisionLink(repository, digest))
+  const isUsed = rows.read((index) => isReferenced(index, id, digest))
+  if (!isUsed) await unlinkLayer(registry, repository, digest)
+  rows.change((index) => deleteRevision(index, id, digest))
+}
+
+/**
+ * The bytes under a digest as a manifest, whichever repository it is in; `undefined` when they are missing or damaged.
+ *
+ * @throws OciError `MANIFEST_INVALID` when they are right but no manifest.
+ */
+export async function findManifest(registry: Registry, digest: Digest): Promise<Manifest | undefined> {
+  const known = registry.manifests.get(digest)
+  if (known) return known
+  if (registry.damage.has(digest)) return undefined
+  const size = await registry.blobs.findSize(digest)
+  if (size === undefined) return undefined
+  if (size > MANIFEST_LIMIT) throw new OciError('MANIFEST_INVALID', { reason: 'larger than a manifest may be', size })
+  const bytes = await registry.blobs.read(digest, MANIFEST_LIMIT)
+  if (!bytes || !isIntact(registry, digest, bytes)) return undefined
+  const parsed = parseManifest(bytes)
+  const manifest: Manifest = { digest, mediaType: parsed.mediaType, bytes, parsed }
+  registry.manifests.set(digest, manifest)
+  return manifest
+}
+
+function isIntact(registry: Registry, digest: Digest, bytes: Buffer): boolean {
+  const computed = digestOf(bytes, digestAlgorithm(digest))
+  if (computed === digest) return true
+  registry.blobs.distrust(digest)
+  registry.damage.add(digest, `the bytes have the digest ${computed}`)
+  return false
+}
+
+async function lookUp(registry: Registry, repository: RepositoryName, reference: Reference): Promise<Manifest | undefined> {
+  const digest = reference.kind === 'digest' ? reference.digest : await findTag(registry, repository, reference.tag)
+  if (!digest) return undefined
+  if (await registry.links.find(revisionLink(repository, digest))) return findManifest(registry, digest)
+  return findManifestAmongLayers(registry, repository, digest)
+}
+
+/** Distribution linked manifests as layers once, and serves those still. */
+async function findManifestAmongLayers(registry: Registry, repository: RepositoryName, digest: Digest): Promise<Manifest | undefined> {
+  const target = await registry.links.find(layerLink(repository, digest))
+  if (target !== digest) return undefined
+  try {
+    return await findManifest(registry, digest)
+  } catch (error) {
+    if (error instanceof OciError) return undefined // a layer that is no manifest
+    throw error
+  }
+}
+
+async function isManifestHere(registry: Registry, repository: RepositoryName, digest: Digest): Promise<boolean> {
+  if (await registry.links.find(revisionLink(repository, digest))) return true
+  return (await findManifestAmongLayers(registry, repository, digest)) !== undefined
+}
+
+/** Bytes, revision, tags, rows: each durable before the next. */
+async function commitManifest(registry: Registry, repository: RepositoryName, manifest: Manifest, tags: readonly Tag[]): Promise<void> {
+  const { blobs, volume, links, rows, clock, damage } = registry
+  const { digest, bytes, parsed } = manifest
+  await blobs.commit(await volume.stage('blobs', bytes), digest, bytes.byteLength)
+  damage.clear(digest)
+  await links.affirm(revisionLink(repository, digest), digest, clock.now())
+  for (const tag of tags) await putTag(registry, repository, tag, digest)
+  rows.change((index) => {
+    const id = listRepository(index, repository)
+    insertRevision(index, id, { digest, size: bytes.byteLength, parsed })
+    for (const tag of tags) insertTag(index, id, tag, digest)
+  })
+  registry.manifests.set(digest, manifest)
+}

@@ -1,0 +1,115 @@
+import { LRUCache } from 'lru-cache'
+import type { IndexDatabase, StateDatabase } from '../metadata/connect.ts'
+import type { Digest } from '../oci/digest.ts'
+import type { RepositoryName } from '../oci/name.ts'
+import { BlobStore } from '../volume/blobs.ts'
+import type { Driver } from '../volume/driver.ts'
+import { Links } from '../volume/links.ts'
+import { KeyedMutex } from '../volume/mutex.ts'
+import { UploadStore } from '../volume/uploads.ts'
+import { Volume } from '../volume/volume.ts'
+import { Damage } from './damage.ts'
+import type { Manifest } from './manifests.ts'
+import { Rows } from './rows.ts'
+
+/** Milliseconds: `now` since 1970, `monotonic` since any moment, never set back. */
+export interface Clock {
+  now(): number
+  monotonic(): number
+}
+
+/** What happens inside and somebody at the edge may log or count. */
+export type Report = (event: RegistryEvent) => void
+
+export type RegistryEvent =
+  | { readonly kind: 'damaged-link'; readonly path: string }
+  | { readonly kind: 'damaged-blob'; readonly digest: Digest; readonly reason: string }
+  | { readonly kind: 'index-replaced'; readonly reason: string }
+  | { readonly kind: 'settling'; readonly settled: number; readonly repositories: number }
+  | { readonly kind: 'settle-failed'; readonly repository: string; readonly cause: unknown }
+
+/** A registry over one volume: what its functions share. Made by `openRegistry`, ended by `closeRegistry`. */
+export interface Registry {
+  readonly volume: Volume
+  readonly blobs: BlobStore
+  readonly uploads: UploadStore
+  readonly links: Links
+  readonly rows: Rows
+  readonly damage: Damage
+  /** In memory, always `digest` before `repository`, never held across a client's bytes. */
+  readonly locks: { readonly digest: KeyedMutex; readonly repository: KeyedMutex }
+  readonly settlement: Settlement
+  /** Manifests by digest: immutable, so they may be remembered. */
+  readonly manifests: LRUCache<Digest, Manifest>
+  /** When a client last asked for a blob, by `sightingKey`, on the monotonic clock: it may be about to use it. */
+  readonly sightings: LRUCache<string, number>
+  readonly clock: Clock
+  readonly report: Report
+}
+
+/** Which repositories' rows are believed. */
+export interface Settlement {
+  /** When each was settled, on the monotonic clock. */
+  readonly settled: Map<RepositoryName, number>
+  /** Those in which a commit failed half-way: what was renamed may not be durable. */
+  readonly failed: Set<RepositoryName>
+  /** All repositories of the volume have rows. */
+  discovery: Promise<void> | undefined
+  /** Ends background work. */
+  readonly stop: AbortController
+}
+
+export interface RegistryOptions {
+  readonly driver: Driver
+  readonly openIndex: (report: (reason: string) => void) => IndexDatabase
+  readonly openState: () => StateDatabase
+  readonly report?: Report
+  readonly clock?: Clock
+}
+
+const MANIFEST_CACHE_BYTES = 64 * 1024 * 1024
+const REMEMBERED_SIGHTINGS = 100_000
+
+/** Prepares the volume (its only writer from now on) and opens the index. Rows are settled on demand and by `settleAll`. */
+export async function openRegistry(options: RegistryOptions): Promise<Registry> {
+  const report = options.report ?? (() => undefined)
+  const clock = options.clock ?? { now: Date.now, monotonic: () => performance.now() }
+  const volume = new Volume(options.driver)
+  await volume.open()
+  const settlement: Settlement = { settled: new Map(), failed: new Set(), discovery: undefined, stop: new AbortController() }
+  return {
+    volume,
+    blobs: new BlobStore(volume),
+    uploads: new UploadStore(volume),
+    links: new Links(volume, (path) => report({ kind: 'damaged-link', path })),
+    rows: openRows(options, settlement, report),
+    damage: new Damage(options.openState(), clock, report),
+    locks: { digest: new KeyedMutex(), repository: new KeyedMutex() },
+    settlement,
+    manifests: new LRUCache({ maxSize: MANIFEST_CACHE_BYTES, sizeCalculation: ({ bytes }) => bytes.byteLength + 500 }),
+    sightings: new LRUCache({ max: REMEMBERED_SIGHTINGS }),
+    clock,
+    report,
+  }
+}
+
+/** Ends background work and closes the databases; call it once no operation is under way. */
+export function closeRegistry(registry: Registry): void {
+  registry.settlement.stop.abort()
+  registry.rows.close()
+  registry.damage.close()
+}
+
+export const sightingKey = (repository: RepositoryName, digest: Digest): string => `${repository}@${digest}`
+
+function openRows({ openIndex }: RegistryOptions, settlement: Settlement, report: Report): Rows {
+  const replaced = (reason: string) => report({ kind: 'index-replaced', reason })
+  return new Rows(
+    () => openIndex(replaced),
+    (cause) => {
+      settlement.settled.clear()
+      settlement.discovery = undefined
+      replaced(cause.message)
+    },
+  )
+}

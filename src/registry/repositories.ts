@@ -1,0 +1,120 @@
+import type { IndexDatabase } from '../metadata/connect.ts'
+import { findRepositoryName, type RepositoryName } from '../oci/name.ts'
+import type { Driver } from '../volume/driver.ts'
+import { REPOSITORIES, repositoryFolder } from '../volume/layout.ts'
+import type { Registry } from './registry.ts'
+
+export interface Page {
+  readonly limit: number
+  /** Only what sorts after it, by bytes. */
+  readonly after?: string
+}
+
+/** The catalog: repositories that have (or had) a manifest, in lexical order. */
+export async function listRepositories(registry: Registry, { limit, after = '' }: Page): Promise<{ repositories: string[]; more: boolean }> {
+  await discoverRepositories(registry)
+  const names = registry.rows.read((index) => selectListed(index, after, limit + 1))
+  return { repositories: names.slice(0, limit), more: names.length > limit }
+}
+
+/** Every repository with rows, listed or not, a page at a time. */
+export async function* everyRepository(registry: Registry): AsyncGenerator<RepositoryName> {
+  await discoverRepositories(registry)
+  let after = ''
+  for (;;) {
+    const names = registry.rows.read((index) => selectNames(index, after, 500))
+    if (names.length === 0) return
+    for (const name of names) yield name
+    after = names.at(-1) ?? ''
+  }
+}
+
+export function countRepositories(registry: Registry): number {
+  return registry.rows.read((index) => index.first(index.build.selectFrom('repository').select(({ fn }) => fn.countAll<number>().as('count')))?.count ?? 0)
+}
+
+/** Gives every repository of the volume its row and takes away those of repositories that are gone. Once a process. */
+export function discoverRepositories(registry: Registry): Promise<void> {
+  registry.settlement.discovery ??= discover(registry).catch((error: unknown) => {
+    registry.settlement.discovery = undefined
+    throw error
+  })
+  return registry.settlement.discovery
+}
+
+async function discover(registry: Registry): Promise<void> {
+  const seen = new Set<string>()
+  for await (const batch of walkRepositories(registry.volume.driver)) {
+    for (const { name } of batch) seen.add(name)
+    registry.rows.change((index) => {
+      for (const { name, isListed } of batch) (isListed ? listRepository : ensureRepository)(index, name)
+    })
+  }
+  for (const name of registry.rows.read(selectAllNames)) {
+    if (!seen.has(name)) await removeIfGone(registry, name)
+  }
+}
+
+/** A row without a folder is of another time; but a push may have made the folder after the walk passed by. */
+async function removeIfGone(registry: Registry, name: RepositoryName): Promise<void> {
+  await registry.locks.repository.run(name, async () => {
+    if (await registry.volume.driver.stat(repositoryFolder(name))) return
+    registry.rows.change((index) => index.run(index.build.deleteFrom('repository').where('name', '=', name)))
+    registry.settlement.settled.delete(name)
+  })
+}
+
+interface Found {
+  readonly name: RepositoryName
+  readonly isListed: boolean
+}
+
+const WALKERS = 16
+
+/** Repositories below `repositories/`, nested ones too, in no order. Parts that start with `_` are reserved. */
+async function* walkRepositories(driver: Driver): AsyncGenerator<Found[]> {
+  const pending = [REPOSITORIES]
+  while (pending.length > 0) {
+    const folders = pending.splice(-WALKERS)
+    const listings = await Promise.all(folders.map(async (folder) => ({ folder, entries: await driver.list(folder) })))
+    const batch: Found[] = []
+    for (const { folder, entries } of listings) {
+      const parts = entries.filter(({ kind }) => kind === 'folder').map(({ name }) => name)
+      pending.push(...parts.filter((part) => !part.startsWith('_')).map((part) => `${folder}/${part}`))
+      const name = findRepositoryName(folder.slice(REPOSITORIES.length + 1))
+      if (name && (parts.includes('_manifests') || parts.includes('_layers'))) batch.push({ name, isListed: parts.includes('_manifests') })
+    }
+    if (batch.length > 0) yield batch
+  }
+}
+
+/** The repository's row, made when it is missing. Inside a transaction. */
+export function ensureRepository(index: IndexDatabase, name: RepositoryName): number {
+  index.run(index.build.insertInto('repository').values({ id: null as never, name, is_listed: 0 }).onConflict((on) => on.doNothing()))
+  return findRepositoryId(index, name) ?? 0
+}
+
+/** Shows the repository in the catalog from now on. Inside a transaction. */
+export function listRepository(index: IndexDatabase, name: RepositoryName): number {
+  const id = ensureRepository(index, name)
+  index.run(index.build.updateTable('repository').set({ is_listed: 1 }).where('id', '=', id))
+  return id
+}
+
+export function findRepositoryId(index: IndexDatabase, name: RepositoryName): number | undefined {
+  return index.first(index.build.selectFrom('repository').select('id').where('name', '=', name))?.id
+}
+
+function selectListed(index: IndexDatabase, after: string, limit: number): string[] {
+  const query = index.build.selectFrom('repository').select('name').where('is_listed', '=', 1).where('name', '>', after).orderBy('name').limit(limit)
+  return index.all(query).map(({ name }) => name)
+}
+
+function selectNames(index: IndexDatabase, after: string, limit: number): RepositoryName[] {
+  const query = index.build.selectFrom('repository').select('name').where('name', '>', after).orderBy('name').limit(limit)
+  return index.all(query).map(({ name }) => name as RepositoryName)
+}
+
+function selectAllNames(index: IndexDatabase): RepositoryName[] {
+  return index.all(index.build.selectFrom('repository').select('name')).map(({ name }) => name as RepositoryName)
+}

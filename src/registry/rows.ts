@@ -1,0 +1,48 @@
+import type { IndexDatabase } from '../metadata/connect.ts'
+
+/**
+ * The index as the registry uses it. When it fails (damaged, disk full) it is replaced by an empty one, and whoever
+ * believed its rows is told: they are rebuilt from the volume.
+ */
+export class Rows {
+  #database: IndexDatabase
+  readonly #open: () => IndexDatabase
+  readonly #onReplaced: (cause: Error) => void
+
+  constructor(open: () => IndexDatabase, onReplaced: (cause: Error) => void) {
+    this.#open = open
+    this.#database = open()
+    this.#onReplaced = onReplaced
+  }
+
+  read<T>(work: (database: IndexDatabase) => T): T {
+    return this.#guarded(() => work(this.#database))
+  }
+
+  /** One transaction, committed on return. */
+  change<T>(work: (database: IndexDatabase) => T): T {
+    return this.#guarded(() => this.#database.transaction(() => work(this.#database)))
+  }
+
+  close(): void {
+    this.#database.close()
+  }
+
+  #guarded<T>(work: () => T): T {
+    try {
+      return work()
+    } catch (error) {
+      if ((error as { code?: string }).code === 'ERR_SQLITE_ERROR') this.#replace(error as Error)
+      throw error
+    }
+  }
+
+  #replace(cause: Error): void {
+    try {
+      this.#database.close()
+    } finally {
+      this.#database = this.#open()
+      this.#onReplaced(cause)
+    }
+  }
+}

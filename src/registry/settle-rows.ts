@@ -1,0 +1,118 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { IndexDatabase } from '../metadata/connect.ts'
+import { type Digest, type DigestAlgorithm, findDigest } from '../oci/digest.ts'
+import { OciError } from '../oci/error.ts'
+import type { RepositoryName } from '../oci/name.ts'
+import { findTagName, type Tag } from '../oci/reference.ts'
+import { layerLink, layersFolder, revisionLink, revisionsFolder, tagCurrentLink, tagHistoryFolder, tagsFolder } from '../volume/layout.ts'
+import { deleteLayer, insertLayer, type LayerRow, selectLayers } from './layers.ts'
+import { findManifest } from './manifests.ts'
+import type { Registry } from './registry.ts'
+import { deleteRevision, insertRevision, type RevisionRow, selectRevisions } from './revisions.ts'
+import { deleteHistory, deleteTagRows, insertHistory, insertTag, selectHistoryRows, selectTagRows } from './tags.ts'
+
+const ALGORITHMS: readonly DigestAlgorithm[] = ['sha256', 'sha512']
+const AT_ONCE = 32 // files looked at together
+const ROWS_AT_ONCE = 500 // rows changed in one step, so that others get their turn
+
+/** Makes the rows of layer links equal to the volume: presence and size. Under the repository's lock. */
+export async function settleLayers(registry: Registry, repository: RepositoryName, id: number): Promise<void> {
+  const digests = await listDigests(registry, (algorithm) => layersFolder(repository, algorithm))
+  const found = new Map<Digest, LayerRow>()
+  await inBatches(digests, async (digest) => {
+    const target = await registry.links.find(layerLink(repository, digest))
+    if (target) found.set(digest, { digest, target, size: (await registry.blobs.findSize(target)) ?? -1 })
+  })
+  const rows = new Map(registry.rows.read((index) => selectLayers(index, id)).map((row) => [row.digest, row]))
+  const changes = [
+    ...[...rows.keys()].filter((digest) => !found.has(digest)).map((digest) => (index: IndexDatabase) => deleteLayer(index, id, digest)),
+    ...[...found.values()].filter((layer) => !isSameLayer(layer, rows.get(layer.digest))).map((layer) => (index: IndexDatabase) => insertLayer(index, id, layer)),
+  ]
+  await applyChanges(registry, changes)
+}
+
+/** Makes the rows of manifests equal to the volume. Those whose bytes are missing or damaged have no row. */
+export async function settleRevisions(registry: Registry, repository: RepositoryName, id: number): Promise<void> {
+  const digests = await listDigests(registry, (algorithm) => revisionsFolder(repository, algorithm))
+  const rows = new Map(registry.rows.read((index) => selectRevisions(index, id)).map(({ digest, size }) => [digest, size]))
+  const present = new Set<Digest>()
+  const added: RevisionRow[] = []
+  await inBatches(digests, async (digest) => {
+    const isLinked = (await registry.links.find(revisionLink(repository, digest))) !== undefined
+    const size = isLinked ? await registry.blobs.findSize(digest) : undefined
+    if (size === undefined) return
+    if (rows.get(digest) === size) present.add(digest)
+    else await readRevision(registry, digest).then((row) => row && added.push(row))
+  })
+  const gone = [...rows.keys()].filter((digest) => !present.has(digest))
+  await applyChanges(registry, [
+    ...gone.map((digest) => (index: IndexDatabase) => deleteRevision(index, id, digest)),
+    ...added.map((row) => (index: IndexDatabase) => insertRevision(index, id, row)),
+  ])
+}
+
+/** Makes the rows of tags and of their history equal to the volume. A tag without a readable link is none. */
+export async function settleTags(registry: Registry, repository: RepositoryName, id: number): Promise<void> {
+  const names = (await registry.volume.driver.list(tagsFolder(repository))).map(({ name }) => findTagName(name)).filter((name) => name !== undefined)
+  const current = new Map<Tag, Digest>()
+  const history = new Map<Tag, readonly Digest[]>()
+  await inBatches(names, async (tag) => {
+    const digest = await registry.links.find(tagCurrentLink(repository, tag))
+    if (!digest) return
+    current.set(tag, digest)
+    history.set(tag, [...new Set([digest, ...(await listDigests(registry, (algorithm) => tagHistoryFolder(repository, tag, algorithm)))])])
+  })
+  await applyChanges(registry, [...tagChanges(registry, id, current), ...historyChanges(registry, id, history)])
+}
+
+type Change = (index: IndexDatabase) => void
+
+function tagChanges(registry: Registry, id: number, current: ReadonlyMap<Tag, Digest>): Change[] {
+  const rows = new Map(registry.rows.read((index) => selectTagRows(index, id)).map(({ name, digest }) => [name, digest]))
+  const gone = [...rows.keys()].filter((tag) => !current.has(tag))
+  const moved = [...current].filter(([tag, digest]) => rows.get(tag) !== digest)
+  return [...gone.map((tag): Change => (index) => deleteTagRows(index, id, tag)), ...moved.map(([tag, digest]): Change => (index) => insertTag(index, id, tag, digest))]
+}
+
+function historyChanges(registry: Registry, id: number, history: ReadonlyMap<Tag, readonly Digest[]>): Change[] {
+  const rows = registry.rows.read((index) => selectHistoryRows(index, id))
+  const known = new Set(rows.map(({ tag, digest }) => `${tag}@${digest}`))
+  const gone = rows.filter(({ tag, digest }) => !history.get(tag)?.includes(digest))
+  const added = [...history].flatMap(([tag, digests]) => digests.filter((digest) => !known.has(`${tag}@${digest}`)).map((digest) => ({ tag, digest })))
+  return [
+    ...gone.map(({ tag, digest }): Change => (index) => deleteHistory(index, id, tag, digest)),
+    ...added.map(({ tag, digest }): Change => (index) => insertHistory(index, id, tag, digest)),
+  ]
+}
+
+async function readRevision(registry: Registry, digest: Digest): Promise<RevisionRow | undefined> {
+  try {
+    const manifest = await findManifest(registry, digest)
+    return manifest && { digest, size: manifest.bytes.byteLength, parsed: manifest.parsed }
+  } catch (error) {
+    if (error instanceof OciError) return undefined // bytes that are no manifest of ours, as Docker schema 1
+    throw error
+  }
+}
+
+const isSameLayer = (layer: LayerRow, row: LayerRow | undefined): boolean => row?.target === layer.target && row.size === layer.size
+
+async function listDigests(registry: Registry, folderOf: (algorithm: DigestAlgorithm) => string): Promise<Digest[]> {
+  const lists = await Promise.all(
+    ALGORITHMS.map(async (algorithm) => (await registry.volume.driver.list(folderOf(algorithm))).map(({ name }) => findDigest(`${algorithm}:${name}`))),
+  )
+  return lists.flat().filter((digest) => digest !== undefined)
+}
+
+async function inBatches<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  for (let at = 0; at < items.length; at += AT_ONCE) await Promise.all(items.slice(at, at + AT_ONCE).map(work))
+}
+
+async function applyChanges(registry: Registry, changes: readonly Change[]): Promise<void> {
+  for (let at = 0; at < changes.length; at += ROWS_AT_ONCE) {
+    registry.rows.change((index) => {
+      for (const change of changes.slice(at, at + ROWS_AT_ONCE)) change(index)
+    })
+    if (at + ROWS_AT_ONCE < changes.length) await nextTurn()
+  }
+}

@@ -1,0 +1,141 @@
+import type { IndexDatabase } from '../metadata/connect.ts'
+import type { Digest } from '../oci/digest.ts'
+import { OciError } from '../oci/error.ts'
+import type { RepositoryName } from '../oci/name.ts'
+import type { Tag } from '../oci/reference.ts'
+import { CURRENT_LINK_BELOW, historyLinkBelow, manifestsFolder, parentOf, tagCurrentLink, tagFolder, tagHistoryLink } from '../volume/layout.ts'
+import type { Registry } from './registry.ts'
+import { findRepositoryId } from './repositories.ts'
+import { settled, withRepository } from './settle.ts'
+
+export interface TagPage {
+  /** All of them without it. */
+  readonly limit?: number
+  /** Only what sorts after it, by bytes. */
+  readonly after?: string
+}
+
+/**
+ * A repository's tags in lexical order.
+ *
+ * @throws OciError `NAME_UNKNOWN` when the repository never had a manifest.
+ */
+export async function listTags(registry: Registry, repository: RepositoryName, { limit, after = '' }: TagPage): Promise<{ tags: string[]; more: boolean }> {
+  if (!(await registry.volume.driver.stat(manifestsFolder(repository)))) throw new OciError('NAME_UNKNOWN', { name: repository })
+  await settled(registry, repository)
+  const tags = registry.rows.read((index) => selectTags(index, repository, after, limit === undefined ? -1 : limit + 1))
+  const page = limit === undefined ? tags : tags.slice(0, limit)
+  return { tags: page, more: tags.length > page.length }
+}
+
+/** The digest a tag points to, from the volume. */
+export function findTag(registry: Registry, repository: RepositoryName, tag: Tag): Promise<Digest | undefined> {
+  return registry.links.find(tagCurrentLink(repository, tag))
+}
+
+/**
+ * Removes a tag, durably; the manifest stays.
+ *
+ * @throws OciError `MANIFEST_UNKNOWN`
+ */
+export async function deleteTag(registry: Registry, repository: RepositoryName, tag: Tag): Promise<void> {
+  if (!(await findTag(registry, repository, tag))) throw new OciError('MANIFEST_UNKNOWN', { name: repository, tag })
+  await withRepository(registry, repository, async () => {
+    if (!(await findTag(registry, repository, tag))) throw new OciError('MANIFEST_UNKNOWN', { name: repository, tag })
+    await removeTag(registry, repository, tag)
+  })
+}
+
+/** Points a tag at a manifest, durably: a new tag comes as a ready-made folder, an old one gets its history first. Under the repository's lock. */
+export async function putTag(registry: Registry, repository: RepositoryName, tag: Tag, digest: Digest): Promise<void> {
+  const history = tagHistoryLink(repository, tag, digest)
+  if (!(await registry.volume.driver.stat(tagFolder(repository, tag)))) return placeNewTag(registry, repository, tag, digest)
+  if ((await registry.links.find(history)) !== digest) await registry.links.write(history, digest)
+  if ((await findTag(registry, repository, tag)) !== digest) await registry.links.write(tagCurrentLink(repository, tag), digest)
+}
+
+/** Takes the tag's folder out of the tree in one step, then its rows. Under the repository's lock. */
+export async function removeTag(registry: Registry, repository: RepositoryName, tag: Tag): Promise<void> {
+  const { links, volume, rows } = registry
+  const folder = tagFolder(repository, tag)
+  const history = rows.read((index) => selectHistory(index, findRepositoryId(index, repository) ?? -1, tag))
+  const paths = [tagCurrentLink(repository, tag), ...history.map((digest) => tagHistoryLink(repository, tag, digest))]
+  await links.changing(paths, () => volume.retire('repositories', folder))
+  rows.change((index) => deleteTagRows(index, findRepositoryId(index, repository), tag))
+}
+
+async function placeNewTag({ volume, links }: Registry, repository: RepositoryName, tag: Tag, digest: Digest): Promise<void> {
+  const staged = volume.stagingPath('repositories')
+  const files = [`${staged}/${CURRENT_LINK_BELOW}`, `${staged}/${historyLinkBelow(digest)}`]
+  await Promise.all(files.map((file) => volume.driver.makeFolder(parentOf(file))))
+  await Promise.all(files.map((file) => volume.writeDurably(file, Buffer.from(digest))))
+  const folders = new Set(files.flatMap((file) => foldersBetween(staged, file)))
+  await Promise.all([...folders].map((folder) => volume.driver.syncFolder(folder)))
+  const target = tagFolder(repository, tag)
+  await links.changing([tagCurrentLink(repository, tag), tagHistoryLink(repository, tag, digest)], () => volume.place(staged, target))
+}
+
+/** The folders from a file's own up to `top`, both included. */
+function foldersBetween(top: string, file: string): string[] {
+  const folders: string[] = []
+  for (let at = parentOf(file); at.length >= top.length; at = parentOf(at)) folders.push(at)
+  return folders
+}
+
+/** Inside a transaction. */
+export function insertTag(index: IndexDatabase, repository_id: number, name: Tag, digest: Digest): void {
+  const query = index.build.insertInto('tag').values({ repository_id, name, digest })
+  index.run(query.onConflict((on) => on.columns(['repository_id', 'name']).doUpdateSet({ digest })))
+  insertHistory(index, repository_id, name, digest)
+}
+
+/** Inside a transaction. */
+export function insertHistory(index: IndexDatabase, repository_id: number, tag: Tag, digest: Digest): void {
+  index.run(index.build.insertInto('tag_history').values({ repository_id, tag, digest }).onConflict((on) => on.doNothing()))
+}
+
+/** Inside a transaction. */
+export function deleteTagRows(index: IndexDatabase, repositoryId: number | undefined, tag: Tag): void {
+  if (repositoryId === undefined) return
+  index.run(index.build.deleteFrom('tag').where('repository_id', '=', repositoryId).where('name', '=', tag))
+  index.run(index.build.deleteFrom('tag_history').where('repository_id', '=', repositoryId).where('tag', '=', tag))
+}
+
+/** Inside a transaction. */
+export function deleteHistory(index: IndexDatabase, repositoryId: number, tag: Tag, digest: Digest): void {
+  const query = index.build.deleteFrom('tag_history').where('repository_id', '=', repositoryId)
+  index.run(query.where('tag', '=', tag).where('digest', '=', digest))
+}
+
+/** Tags that point to a manifest, by its repository's rows. */
+export function selectTagsOf(index: IndexDatabase, repositoryId: number, digest: Digest): Tag[] {
+  const query = index.build.selectFrom('tag').select('name').where('repository_id', '=', repositoryId)
+  return index.all(query.where('digest', '=', digest).orderBy('name')).map(({ name }) => name as Tag)
+}
+
+export function selectTagRows(index: IndexDatabase, repositoryId: number): { readonly name: Tag; readonly digest: Digest }[] {
+  const query = index.build.selectFrom('tag').select(['name', 'digest']).where('repository_id', '=', repositoryId)
+  return index.all(query) as { name: Tag; digest: Digest }[]
+}
+
+export function selectHistoryRows(index: IndexDatabase, repositoryId: number): { readonly tag: Tag; readonly digest: Digest }[] {
+  const query = index.build.selectFrom('tag_history').select(['tag', 'digest']).where('repository_id', '=', repositoryId)
+  return index.all(query) as { tag: Tag; digest: Digest }[]
+}
+
+function selectHistory(index: IndexDatabase, repositoryId: number, tag: Tag): Digest[] {
+  const query = index.build.selectFrom('tag_history').select('digest').where('repository_id', '=', repositoryId)
+  return index.all(query.where('tag', '=', tag)).map(({ digest }) => digest as Digest)
+}
+
+function selectTags(index: IndexDatabase, repository: RepositoryName, after: string, limit: number): string[] {
+  const query = index.build
+    .selectFrom('tag')
+    .innerJoin('repository', 'repository.id', 'tag.repository_id')
+    .select('tag.name')
+    .where('repository.name', '=', repository)
+    .where('tag.name', '>', after)
+    .orderBy('tag.name')
+    .limit(limit)
+  return index.all(query).map(({ name }) => name)
+}

@@ -1,0 +1,88 @@
+import { type Digest, type DigestAlgorithm, digestAlgorithm } from '../oci/digest.ts'
+import { OciError } from '../oci/error.ts'
+import type { RepositoryName } from '../oci/name.ts'
+import type { UploadChunk } from '../volume/uploads.ts'
+import { type Blob, commitBlob } from './blobs.ts'
+import type { Registry } from './registry.ts'
+
+export type { UploadChunk } from '../volume/uploads.ts'
+
+export interface UploadStatus {
+  readonly id: string
+  /** Bytes held. */
+  readonly offset: number
+}
+
+/** Begins an upload. It is not durable: after a power cut the client starts again. */
+export async function startUpload(registry: Registry, repository: RepositoryName, algorithm: DigestAlgorithm = 'sha256'): Promise<UploadStatus> {
+  return { id: await registry.uploads.create(repository, algorithm, registry.clock.now()), offset: 0 }
+}
+
+/** @throws OciError `BLOB_UPLOAD_UNKNOWN` */
+export async function getUpload(registry: Registry, repository: RepositoryName, id: string): Promise<UploadStatus> {
+  return { id, offset: await registry.uploads.getOffset(repository, id) }
+}
+
+/**
+ * Takes bytes from a client. When it drops the connection, what has arrived stays and the upload can go on from there.
+ *
+ * @throws OciError `BLOB_UPLOAD_UNKNOWN`; `RANGE_INVALID` with the true offset, out of order or while another client writes;
+ * `SIZE_INVALID`; `UNAVAILABLE` (507) when the disk is full: then the upload is gone.
+ */
+export async function appendToUpload(registry: Registry, repository: RepositoryName, id: string, chunk: UploadChunk): Promise<UploadStatus> {
+  await registry.uploads.getOffset(repository, id)
+  return registry.uploads.claim(repository, id, async () => ({ id, offset: await append(registry, repository, id, chunk) }))
+}
+
+/**
+ * Ends an upload: its bytes become a blob of the repository, verified and durable on return.
+ *
+ * @throws OciError as `appendToUpload`; `DIGEST_INVALID` when the bytes have another digest: then the upload is gone.
+ */
+export async function finishUpload(registry: Registry, repository: RepositoryName, id: string, digest: Digest, chunk?: UploadChunk): Promise<Blob> {
+  await registry.uploads.getOffset(repository, id)
+  return registry.uploads.claim(repository, id, async () => {
+    if (chunk) await append(registry, repository, id, chunk)
+    const sealed = await registry.uploads.seal(repository, id, digestAlgorithm(digest))
+    if (sealed.digest !== digest) {
+      await registry.uploads.remove(repository, id)
+      throw new OciError('DIGEST_INVALID', { digest, computed: sealed.digest })
+    }
+    const blob: Blob = { digest, size: sealed.size }
+    await commitBlob(registry, repository, sealed.path, blob)
+    await registry.uploads.remove(repository, id)
+    return blob
+  })
+}
+
+/** A whole blob in one request. What fails leaves nothing behind. */
+export async function putBlob(registry: Registry, repository: RepositoryName, digest: Digest, chunk: UploadChunk): Promise<Blob> {
+  const { id } = await startUpload(registry, repository, digestAlgorithm(digest))
+  try {
+    return await finishUpload(registry, repository, id, digest, chunk)
+  } catch (error) {
+    await registry.uploads.remove(repository, id)
+    throw error
+  }
+}
+
+/** @throws OciError `BLOB_UPLOAD_UNKNOWN`; `RANGE_INVALID` while another client writes. */
+export async function cancelUpload(registry: Registry, repository: RepositoryName, id: string): Promise<void> {
+  await registry.uploads.getOffset(repository, id)
+  await registry.uploads.claim(repository, id, () => registry.uploads.remove(repository, id))
+}
+
+async function append(registry: Registry, repository: RepositoryName, id: string, chunk: UploadChunk): Promise<number> {
+  try {
+    return await registry.uploads.append(repository, id, chunk)
+  } catch (error) {
+    if (!isDiskFull(error)) throw error
+    await registry.uploads.remove(repository, id)
+    const reason = 'the disk of the registry is full: free some space on it, then push again'
+    throw new OciError('UNAVAILABLE', { reason }, { status: 507, cause: error })
+  }
+}
+
+function isDiskFull(error: unknown): boolean {
+  return ['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? '')
+}
