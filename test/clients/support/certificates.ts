@@ -1,0 +1,64 @@
+import { mkdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { runOk } from './command.ts'
+
+export interface Certificate {
+  readonly certificate: string
+  readonly key: string
+  /** What a client must trust: the certificate itself, or the CA that signed it. */
+  readonly ca: string
+  /** The text of `ca`. */
+  readonly caPem: string
+}
+
+/** `openssl req -x509` with a common name only, as people typed it in 2018: clients made with Go refuse it. */
+export async function makeNameOnlyCertificate(folder: string, name: string): Promise<Certificate> {
+  await mkdir(folder, { recursive: true })
+  const paths = { certificate: join(folder, 'domain.crt'), key: join(folder, 'domain.key') }
+  const subject = ['-subj', `/C=ES/ST=Barcelona/L=Barcelona/O=Test/CN=${name}`]
+  await runOk('openssl', [
+    'req',
+    '-newkey',
+    'rsa:2048',
+    '-nodes',
+    '-sha256',
+    '-keyout',
+    paths.key,
+    '-x509',
+    '-days',
+    '365',
+    '-out',
+    paths.certificate,
+    ...subject,
+  ])
+  return selfSigned(paths)
+}
+
+/** `openssl req -x509 -addext subjectAltName=…`: self-signed, CA:TRUE, and good for every client that is given it. */
+export async function makeSanCertificate(folder: string, names: readonly string[]): Promise<Certificate> {
+  await mkdir(folder, { recursive: true })
+  const paths = { certificate: join(folder, 'registry_auth.crt'), key: join(folder, 'registry_auth.key') }
+  const subject = '/C=FR/ST=Alpes Maritimes/L=Nice/O=SINGLETON/OU=R&D/CN=docker-registry'
+  const alternative = `subjectAltName = ${names.map((name) => `DNS:${name}`).join(',')},IP:192.168.56.200`
+  const options = ['-keyout', paths.key, '-out', paths.certificate, '-days', '365', '-subj', subject, '-addext', alternative]
+  await runOk('openssl', ['req', '-nodes', '-x509', '-sha256', '-newkey', 'rsa:2048', ...options])
+  return selfSigned(paths)
+}
+
+/** A CA and a server certificate signed by it. */
+export async function makeSignedCertificate(folder: string, names: readonly string[]): Promise<Certificate> {
+  await mkdir(folder, { recursive: true })
+  const at = (file: string): string => join(folder, file)
+  const authority = ['-addext', 'basicConstraints=critical,CA:TRUE', '-addext', 'keyUsage=critical,keyCertSign,cRLSign']
+  await runOk('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-subj', '/CN=Test CA', '-keyout', at('ca.key'), '-out', at('ca.crt'), ...authority])
+  const leaf = ['-addext', `subjectAltName=${names.map((name) => `DNS:${name}`).join(',')}`, '-addext', 'extendedKeyUsage=serverAuth']
+  const request = ['req', '-newkey', 'rsa:2048', '-nodes', '-subj', `/CN=${names[0]}`, '-keyout', at('server.key'), '-out', at('server.csr'), ...leaf]
+  await runOk('openssl', request)
+  const sign = ['-CA', at('ca.crt'), '-CAkey', at('ca.key'), '-CAcreateserial', '-days', '365', '-copy_extensions', 'copy']
+  await runOk('openssl', ['x509', '-req', '-in', at('server.csr'), '-out', at('server.crt'), ...sign])
+  return { certificate: at('server.crt'), key: at('server.key'), ca: at('ca.crt'), caPem: await readFile(at('ca.crt'), 'utf8') }
+}
+
+async function selfSigned(paths: { certificate: string; key: string }): Promise<Certificate> {
+  return { ...paths, ca: paths.certificate, caPem: await readFile(paths.certificate, 'utf8') }
+}

@@ -1,0 +1,103 @@
+import { randomBytes } from 'node:crypto'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { runOk } from './command.ts'
+import { digestOf, ociIndexType, ociManifestType } from './registry-client.ts'
+
+interface Descriptor {
+  readonly mediaType: string
+  readonly digest: string
+  readonly size: number
+  readonly platform?: { readonly os: string; readonly architecture: string }
+  readonly annotations?: Readonly<Record<string, string>>
+}
+
+/** Folders that skopeo reads as `oci:FOLDER:REF`, and one archive for `docker load`. */
+export interface Images {
+  /** `v1` and `v2`, which share their first layer. */
+  readonly small: string
+  /** `latest`: an index of linux/amd64 and linux/arm64. */
+  readonly multi: string
+  /** `latest`: 100 tiny layers. */
+  readonly deep: string
+  /** `latest`: one layer of 60 MB that does not compress. */
+  readonly big: string
+  /** `docker load` makes `small:v1` of it. */
+  readonly dockerArchive: string
+}
+
+const CONFIG_TYPE = 'application/vnd.oci.image.config.v1+json'
+const LAYER_TYPE = 'application/vnd.oci.image.layer.v1.tar+gzip'
+const MB = 1_000_000
+
+export async function makeImages(folder: string): Promise<Images> {
+  const images = {
+    small: join(folder, 'small'),
+    multi: join(folder, 'multi'),
+    deep: join(folder, 'deep'),
+    big: join(folder, 'big'),
+    dockerArchive: join(folder, 'small-v1.tar'),
+  }
+  const base = tar('base.txt', 'a file that both tags have\n')
+  const v1 = await writeImage(images.small, 'amd64', [base, tar('one.txt', 'one\n')])
+  const v2 = await writeImage(images.small, 'amd64', [base, tar('two.txt', 'two\n')])
+  await writeLayout(images.small, [named(v1, 'v1'), named(v2, 'v2')])
+  await writeMulti(images.multi, base)
+  const hundred = Array.from({ length: 100 }, (_, i) => tar(`layer-${i}.txt`, `layer ${i}\n`))
+  await writeLayout(images.deep, [named(await writeImage(images.deep, 'amd64', hundred), 'latest')])
+  await writeLayout(images.big, [named(await writeImage(images.big, 'amd64', [tar('random.bin', randomBytes(60 * MB))]), 'latest')])
+  await runOk('skopeo', ['copy', '--quiet', `oci:${images.small}:v1`, `docker-archive:${images.dockerArchive}:small:v1`])
+  return images
+}
+
+async function writeMulti(layout: string, base: Buffer): Promise<void> {
+  const manifests: Descriptor[] = []
+  for (const architecture of ['amd64', 'arm64']) {
+    const image = await writeImage(layout, architecture, [base, tar('architecture.txt', architecture)])
+    manifests.push({ ...image, platform: { os: 'linux', architecture } })
+  }
+  const index = await writeBlob(layout, ociIndexType, JSON.stringify({ schemaVersion: 2, mediaType: ociIndexType, manifests }))
+  await writeLayout(layout, [named(index, 'latest')])
+}
+
+async function writeImage(layout: string, architecture: string, tars: readonly Buffer[]): Promise<Descriptor> {
+  const layers: Descriptor[] = []
+  for (const bytes of tars) layers.push(await writeBlob(layout, LAYER_TYPE, gzipSync(bytes, { level: 1 })))
+  const rootfs = { type: 'layers', diff_ids: tars.map((bytes) => digestOf(bytes)) }
+  const history = tars.map(() => ({ created: '2024-01-01T00:00:00Z', created_by: 'test' }))
+  const config = { created: '2024-01-01T00:00:00Z', architecture, os: 'linux', config: { Cmd: ['/none'] }, rootfs, history }
+  const descriptor = await writeBlob(layout, CONFIG_TYPE, JSON.stringify(config))
+  return writeBlob(layout, ociManifestType, JSON.stringify({ schemaVersion: 2, mediaType: ociManifestType, config: descriptor, layers }))
+}
+
+async function writeBlob(layout: string, mediaType: string, bytes: Buffer | string): Promise<Descriptor> {
+  const digest = digestOf(bytes)
+  const folder = join(layout, 'blobs/sha256')
+  await mkdir(folder, { recursive: true })
+  await writeFile(join(folder, digest.slice('sha256:'.length)), bytes)
+  return { mediaType, digest, size: Buffer.byteLength(bytes) }
+}
+
+async function writeLayout(layout: string, manifests: readonly Descriptor[]): Promise<void> {
+  await writeFile(join(layout, 'oci-layout'), JSON.stringify({ imageLayoutVersion: '1.0.0' }))
+  await writeFile(join(layout, 'index.json'), JSON.stringify({ schemaVersion: 2, manifests }))
+}
+
+function named(descriptor: Descriptor, ref: string): Descriptor {
+  return { ...descriptor, annotations: { 'org.opencontainers.image.ref.name': ref } }
+}
+
+/** A tar archive (ustar) of one file. */
+function tar(name: string, content: Buffer | string): Buffer {
+  const bytes = Buffer.from(content)
+  const header = Buffer.alloc(512)
+  const octal = (value: number, width: number): string => `${value.toString(8).padStart(width - 1, '0')}\0`
+  header.write(name, 0)
+  header.write(octal(0o644, 8) + octal(0, 8) + octal(0, 8) + octal(bytes.length, 12) + octal(1_700_000_000, 12), 100)
+  header.write(`${' '.repeat(8)}0`, 148)
+  header.write('ustar\x0000', 257)
+  const sum = header.reduce((total, byte) => total + byte, 0)
+  header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148)
+  return Buffer.concat([header, bytes, Buffer.alloc((512 - (bytes.length % 512)) % 512), Buffer.alloc(1024)])
+}
