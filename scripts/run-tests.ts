@@ -5,9 +5,13 @@ import { availableParallelism } from 'node:os'
 import { join, resolve } from 'node:path'
 
 const suites = {
-  'self-contained': { folders: ['src', 'test/contract', 'test/protocol', 'test/faults', 'test/foundations'], concurrency: Math.max(2, availableParallelism()) },
-  clients: { folders: ['test/clients'], concurrency: 1 }, // they share ports, trust stores and a docker daemon
-  'faults-long': { folders: ['test/faults-long'], concurrency: 1 },
+  'self-contained': {
+    folders: ['src', 'test/contract', 'test/protocol', 'test/faults', 'test/foundations'],
+    concurrency: Math.max(2, availableParallelism()),
+    timeoutSeconds: 110, // a file; the whole suite is meant to stay below two minutes
+  },
+  clients: { folders: ['test/clients'], concurrency: 1, timeoutSeconds: 600 }, // they share ports, trust stores and a docker daemon
+  'faults-long': { folders: ['test/faults-long'], concurrency: 1, timeoutSeconds: 600 },
 } as const
 
 const [name = '', ...words] = process.argv.slice(2)
@@ -35,7 +39,7 @@ function testFiles(place: string): string[] {
 function run(files: string[]): void {
   // Each file is a process of its own; what is compiled once is kept for the others and the next time.
   const env = { NODE_COMPILE_CACHE: resolve('node_modules', '.cache', 'lacre'), ...process.env }
-  const args = ['--test', `--test-concurrency=${suite.concurrency}`, ...options, ...files]
+  const args = ['--test', `--test-concurrency=${suite.concurrency}`, `--test-timeout=${suite.timeoutSeconds * 1000}`, ...options, ...files]
   const child = spawn(process.execPath, args, { stdio: 'inherit', env })
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal))
   child.on('exit', (code) => {
