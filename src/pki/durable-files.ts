@@ -1,0 +1,37 @@
+import { mkdir, open, rename, rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+
+/** Replaces a file in one step: readers see the old one or the new one, whole, also after a power cut. */
+export async function writeFileDurably(path: string, text: string, mode: number): Promise<void> {
+  const staged = `${path}.new`
+  await rm(staged, { force: true })
+  await writeSynced(staged, text, mode)
+  await rename(staged, path)
+  await syncFolder(dirname(path))
+}
+
+/** Makes a folder, 0700, that appears with all its files in it or not at all. There must be none of that name, or an empty one. */
+export async function writeFolderDurably(path: string, files: Readonly<Record<string, { text: string; mode: number }>>): Promise<void> {
+  const staged = `${path}.new`
+  await rm(staged, { force: true, recursive: true })
+  await makePrivateFolder(staged)
+  for (const [name, { text, mode }] of Object.entries(files)) await writeSynced(join(staged, name), text, mode)
+  await syncFolder(staged)
+  await rename(staged, path)
+  await syncFolder(dirname(path))
+}
+
+export async function makePrivateFolder(path: string): Promise<void> {
+  await mkdir(path, { recursive: true, mode: 0o700 })
+}
+
+async function writeSynced(path: string, text: string, mode: number): Promise<void> {
+  await using file = await open(path, 'wx', mode)
+  await file.writeFile(text)
+  await file.sync()
+}
+
+async function syncFolder(path: string): Promise<void> {
+  await using folder = await open(path, 'r')
+  await folder.sync()
+}

@@ -1,0 +1,70 @@
+import { createPrivateKey, createPublicKey, generateKeyPairSync, X509Certificate } from 'node:crypto'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseCertificateNames } from '../../src/pki/names.ts'
+import { type CertificateProfile, signCertificate } from '../../src/pki/sign-certificate.ts'
+
+/** A certificate and its key, on disk and as PEM. */
+export interface TestCertificate {
+  readonly certificate: string
+  readonly key: string
+  readonly cert: string
+  readonly keyText: string
+}
+
+export interface TestCertificateOptions {
+  readonly profile?: CertificateProfile
+  readonly commonName?: string
+  readonly names?: readonly string[]
+  /** Self-signed without one. */
+  readonly issuer?: TestCertificate
+  readonly notBefore?: Date
+  readonly notAfter?: Date
+}
+
+const DAY_MS = 24 * 60 * 60 * 1000
+
+/** A folder that is removed at the end, and makes certificates in it: `NAME.crt` and `NAME.key`, 0600. */
+export class CertificateFolder {
+  readonly path: string
+
+  constructor(path: string) {
+    this.path = path
+  }
+
+  static async make(): Promise<CertificateFolder> {
+    return new CertificateFolder(await mkdtemp(join(tmpdir(), 'lacre-certificates-')))
+  }
+
+  async issue(name: string, options: TestCertificateOptions = {}): Promise<TestCertificate> {
+    const key = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey
+    const { issuer } = options
+    const signer = issuer ? { key: createPrivateKey(issuer.keyText), certificate: new X509Certificate(issuer.cert) } : { key }
+    const signed = await signCertificate(signer, {
+      profile: options.profile ?? 'server',
+      commonName: options.commonName ?? name,
+      publicKey: createPublicKey(key),
+      names: parseCertificateNames(options.names ?? ['localhost', '127.0.0.1']),
+      notBefore: options.notBefore ?? new Date(Date.now() - DAY_MS),
+      notAfter: options.notAfter ?? new Date(Date.now() + 60 * DAY_MS),
+    })
+    return this.write(name, signed.toString(), key.export({ type: 'pkcs8', format: 'pem' }).toString())
+  }
+
+  async write(name: string, cert: string, keyText: string): Promise<TestCertificate> {
+    const [certificate, key] = [join(this.path, `${name}.crt`), join(this.path, `${name}.key`)]
+    await writeFile(certificate, cert)
+    await writeFile(key, keyText, { mode: 0o600 })
+    return { certificate, key, cert, keyText }
+  }
+
+  /** What lies at `name` now. */
+  async read(name: string): Promise<string> {
+    return readFile(join(this.path, name), 'utf8')
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await rm(this.path, { recursive: true, force: true })
+  }
+}
