@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { gzipSync } from 'node:zlib'
+import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { runOk } from './command.ts'
 import { digestOf, ociIndexType, ociManifestType } from './registry-client.ts'
 
@@ -21,6 +21,8 @@ export interface Images {
   readonly multi: string
   /** `latest`: 100 tiny layers. */
   readonly deep: string
+  /** `latest`: one layer, compressed with zstd. */
+  readonly zstd: string
   /** `latest`: one layer of 60 MB that does not compress. */
   readonly big: string
   /** `docker load` makes `small:v1` of it. */
@@ -28,7 +30,7 @@ export interface Images {
 }
 
 const CONFIG_TYPE = 'application/vnd.oci.image.config.v1+json'
-const LAYER_TYPE = 'application/vnd.oci.image.layer.v1.tar+gzip'
+const LAYER_TYPE = 'application/vnd.oci.image.layer.v1.tar'
 const MB = 1_000_000
 
 export async function makeImages(folder: string): Promise<Images> {
@@ -36,6 +38,7 @@ export async function makeImages(folder: string): Promise<Images> {
     small: join(folder, 'small'),
     multi: join(folder, 'multi'),
     deep: join(folder, 'deep'),
+    zstd: join(folder, 'zstd'),
     big: join(folder, 'big'),
     dockerArchive: join(folder, 'small-v1.tar'),
   }
@@ -46,6 +49,7 @@ export async function makeImages(folder: string): Promise<Images> {
   await writeMulti(images.multi, base)
   const hundred = Array.from({ length: 100 }, (_, i) => tar(`layer-${i}.txt`, `layer ${i}\n`))
   await writeLayout(images.deep, [named(await writeImage(images.deep, 'amd64', hundred), 'latest')])
+  await writeLayout(images.zstd, [named(await writeImage(images.zstd, 'amd64', [base], 'zstd'), 'latest')])
   await writeLayout(images.big, [named(await writeImage(images.big, 'amd64', [tar('random.bin', randomBytes(60 * MB))]), 'latest')])
   await runOk('skopeo', ['copy', '--quiet', `oci:${images.small}:v1`, `docker-archive:${images.dockerArchive}:small:v1`])
   return images
@@ -61,9 +65,12 @@ async function writeMulti(layout: string, base: Buffer): Promise<void> {
   await writeLayout(layout, [named(index, 'latest')])
 }
 
-async function writeImage(layout: string, architecture: string, tars: readonly Buffer[]): Promise<Descriptor> {
+async function writeImage(layout: string, architecture: string, tars: readonly Buffer[], compression: 'gzip' | 'zstd' = 'gzip'): Promise<Descriptor> {
   const layers: Descriptor[] = []
-  for (const bytes of tars) layers.push(await writeBlob(layout, LAYER_TYPE, gzipSync(bytes, { level: 1 })))
+  for (const bytes of tars) {
+    const compressed = compression === 'gzip' ? gzipSync(bytes, { level: 1 }) : zstdCompressSync(bytes)
+    layers.push(await writeBlob(layout, `${LAYER_TYPE}+${compression}`, compressed))
+  }
   const rootfs = { type: 'layers', diff_ids: tars.map((bytes) => digestOf(bytes)) }
   const history = tars.map(() => ({ created: '2024-01-01T00:00:00Z', created_by: 'test' }))
   const config = { created: '2024-01-01T00:00:00Z', architecture, os: 'linux', config: { Cmd: ['/none'] }, rootfs, history }

@@ -6,6 +6,8 @@ import { request as requestTls } from 'node:https'
 export interface Endpoint {
   readonly url: string
   readonly ca?: string
+  /** Takes any certificate: for a look whether somebody answers. */
+  readonly isUnverified?: boolean
   readonly user?: string
   readonly password?: string
 }
@@ -44,7 +46,17 @@ export function send(endpoint: Endpoint, question: Question): Promise<Answer> {
   const authorization = endpoint.user === undefined ? {} : { auth: `${endpoint.user}:${endpoint.password ?? ''}` }
   const headers = { 'Content-Length': String(Buffer.byteLength(question.body ?? '')), ...question.headers }
   const { method } = question
-  const options = { method, path, headers, host: base.hostname.replace(/^\[|\]$/g, ''), port: base.port, agent: false, ca: endpoint.ca, ...authorization }
+  const options = {
+    method,
+    path,
+    headers,
+    host: base.hostname.replace(/^\[|\]$/g, ''),
+    port: base.port,
+    agent: false,
+    ca: endpoint.ca,
+    rejectUnauthorized: !endpoint.isUnverified,
+    ...authorization,
+  }
   return new Promise((resolve, reject) => {
     const outgoing = request(options, (response) => {
       receive(response).then((body) => resolve({ status: response.statusCode ?? 0, headers: response.headers, ...body }), reject)

@@ -65,8 +65,8 @@ export const lacre: RegistryProgram = {
   collectGarbage: (path, flags = []) => run(join(ROOT, 'bin/registry'), ['garbage-collect', path, ...flags]),
 }
 
-/** The program the suites are about: lacre, or the one named by `REGISTRY_UNDER_TEST` to try the suites themselves. */
-export const underTest: RegistryProgram = process.env['REGISTRY_UNDER_TEST'] === distribution.name ? distribution : lacre
+/** The program the suites are about: lacre, or the one named by `UNDER_TEST` to try the suites themselves. */
+export const underTest: RegistryProgram = process.env['UNDER_TEST'] === distribution.name ? distribution : lacre
 
 export async function freePort(host: string): Promise<number> {
   const server = createServer()
@@ -113,7 +113,7 @@ async function isAnswering(endpoint: Endpoint, background: Background): Promise<
     gone = true
   })
   for (const deadline = Date.now() + 20_000; Date.now() < deadline && !gone; await delay(50)) {
-    const answer = await send(endpoint, { method: 'GET', path: '/v2/' }).catch(() => undefined)
+    const answer = await send({ ...endpoint, isUnverified: true }, { method: 'GET', path: '/v2/' }).catch(() => undefined)
     if (answer) return true
   }
   return false
