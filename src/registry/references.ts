@@ -14,13 +14,18 @@ const AT_ONCE = 16
  * @throws OciError `MANIFEST_BLOB_UNKNOWN`, one for each digest that is missing.
  */
 export async function refuseMissingReferences(registry: Registry, repository: RepositoryName, parsed: ParsedManifest): Promise<void> {
+  const missing = await findMissingReferences(registry, repository, parsed)
+  const [first, ...others] = missing.map((digest) => new OciError('MANIFEST_BLOB_UNKNOWN', digest))
+  if (first) throw new OciError(first.code, first.detail, { others })
+}
+
+/** What a manifest names and its repository does not have, each digest once. */
+export async function findMissingReferences(registry: Registry, repository: RepositoryName, parsed: ParsedManifest): Promise<Digest[]> {
   const blobs = [...(parsed.config ? [parsed.config] : []), ...parsed.layers]
-  const missing = [
+  return [
     ...(await findMissing(blobs, (digest) => isHere(registry, [layerLink(repository, digest)]))),
     ...(await findMissing(parsed.children, (digest) => isHere(registry, [revisionLink(repository, digest), layerLink(repository, digest)]))),
   ]
-  const [first, ...others] = missing.map((digest) => new OciError('MANIFEST_BLOB_UNKNOWN', digest))
-  if (first) throw new OciError(first.code, first.detail, { others })
 }
 
 async function findMissing(descriptors: readonly Descriptor[], isThere: (digest: Digest) => Promise<boolean>): Promise<Digest[]> {

@@ -6,6 +6,7 @@ import { findTagName } from '../oci/reference.ts'
 import { repositoryFolder } from '../volume/layout.ts'
 import { findManifest } from './manifests.ts'
 import type { Registry } from './registry.ts'
+import { UNREADABLE } from './revisions.ts'
 import { settled } from './settle.ts'
 import { findTag } from './tags.ts'
 
@@ -54,6 +55,7 @@ function selectReferrers(index: IndexDatabase, repository: RepositoryName, subje
     .innerJoin('repository', 'repository.id', 'manifest.repository_id')
     .select(['manifest.digest', 'media_type', 'artifact_type', 'annotations', 'size'])
     .where('repository.name', '=', repository)
+    .where('media_type', '!=', UNREADABLE)
     .where(({ or, eb }) => or([eb('subject', '=', subject), ...(fallback.length > 0 ? [eb('manifest.digest', 'in', fallback)] : [])]))
     .orderBy('manifest.digest')
   return index.all(query).map((row) => ({

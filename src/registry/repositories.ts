@@ -45,9 +45,10 @@ export function discoverRepositories(registry: Registry): Promise<void> {
 async function discover(registry: Registry): Promise<void> {
   const seen = new Set<string>()
   for await (const batch of walkRepositories(registry.volume.driver)) {
-    for (const { name } of batch) seen.add(name)
+    const withContent = batch.filter(({ parts }) => parts.includes('_manifests') || parts.includes('_layers'))
+    for (const { name } of withContent) seen.add(name)
     registry.rows.change((index) => {
-      for (const { name, isListed } of batch) (isListed ? listRepository : ensureRepository)(index, name)
+      for (const { name, parts } of withContent) (parts.includes('_manifests') ? listRepository : ensureRepository)(index, name)
     })
   }
   for (const name of registry.rows.read(selectAllNames)) {
@@ -64,25 +65,27 @@ async function removeIfGone(registry: Registry, name: RepositoryName): Promise<v
   })
 }
 
-interface Found {
+export interface FoundRepository {
   readonly name: RepositoryName
-  readonly isListed: boolean
+  /** Its reserved folders: `_manifests`, `_layers`, `_uploads`, as far as they are there. */
+  readonly parts: readonly string[]
 }
 
 const WALKERS = 16
 
 /** Repositories below `repositories/`, nested ones too, in no order. Parts that start with `_` are reserved. */
-async function* walkRepositories(driver: Driver): AsyncGenerator<Found[]> {
+export async function* walkRepositories(driver: Driver): AsyncGenerator<FoundRepository[]> {
   const pending = [REPOSITORIES]
   while (pending.length > 0) {
     const folders = pending.splice(-WALKERS)
     const listings = await Promise.all(folders.map(async (folder) => ({ folder, entries: await driver.list(folder) })))
-    const batch: Found[] = []
+    const batch: FoundRepository[] = []
     for (const { folder, entries } of listings) {
       const parts = entries.filter(({ kind }) => kind === 'folder').map(({ name }) => name)
       pending.push(...parts.filter((part) => !part.startsWith('_')).map((part) => `${folder}/${part}`))
       const name = findRepositoryName(folder.slice(REPOSITORIES.length + 1))
-      if (name && (parts.includes('_manifests') || parts.includes('_layers'))) batch.push({ name, isListed: parts.includes('_manifests') })
+      const reserved = parts.filter((part) => part.startsWith('_'))
+      if (name && reserved.length > 0) batch.push({ name, parts: reserved })
     }
     if (batch.length > 0) yield batch
   }

@@ -9,6 +9,9 @@ export class Rows {
   readonly #open: () => IndexDatabase
   readonly #onReplaced: (cause: Error) => void
 
+  /** Grows each time the rows start anew: what was read before says nothing about after. */
+  generation = 0
+
   constructor(open: () => IndexDatabase, onReplaced: (cause: Error) => void) {
     this.#open = open
     this.#database = open()
@@ -42,6 +45,7 @@ export class Rows {
       this.#database.close()
     } finally {
       this.#database = this.#open()
+      this.generation++
       this.#onReplaced(cause)
     }
   }

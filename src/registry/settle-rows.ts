@@ -8,7 +8,7 @@ import { layerLink, layersFolder, revisionLink, revisionsFolder, tagCurrentLink,
 import { deleteLayer, insertLayer, type LayerRow, selectLayers } from './layers.ts'
 import { findManifest } from './manifests.ts'
 import type { Registry } from './registry.ts'
-import { deleteRevision, insertRevision, type RevisionRow, selectRevisions } from './revisions.ts'
+import { deleteRevision, insertRevision, insertUnreadableRevision, type RevisionRow, selectRevisions } from './revisions.ts'
 import { deleteHistory, deleteTagRows, insertHistory, insertTag, selectHistoryRows, selectTagRows } from './tags.ts'
 
 const ALGORITHMS: readonly DigestAlgorithm[] = ['sha256', 'sha512']
@@ -16,7 +16,7 @@ const AT_ONCE = 32 // files looked at together
 const ROWS_AT_ONCE = 500 // rows changed in one step, so that others get their turn
 
 /** Makes the rows of layer links equal to the volume: presence and size. Under the repository's lock. */
-export async function settleLayers(registry: Registry, repository: RepositoryName, id: number): Promise<void> {
+export async function settleLayers(registry: Registry, repository: RepositoryName, id: number): Promise<number> {
   const digests = await listDigests(registry, (algorithm) => layersFolder(repository, algorithm))
   const found = new Map<Digest, LayerRow>()
   await inBatches(digests, async (digest) => {
@@ -24,35 +24,35 @@ export async function settleLayers(registry: Registry, repository: RepositoryNam
     if (target) found.set(digest, { digest, target, size: (await registry.blobs.findSize(target)) ?? -1 })
   })
   const rows = new Map(registry.rows.read((index) => selectLayers(index, id)).map((row) => [row.digest, row]))
-  const changes = [
-    ...[...rows.keys()].filter((digest) => !found.has(digest)).map((digest) => (index: IndexDatabase) => deleteLayer(index, id, digest)),
-    ...[...found.values()].filter((layer) => !isSameLayer(layer, rows.get(layer.digest))).map((layer) => (index: IndexDatabase) => insertLayer(index, id, layer)),
-  ]
-  await applyChanges(registry, changes)
-}
-
-/** Makes the rows of manifests equal to the volume. Those whose bytes are missing or damaged have no row. */
-export async function settleRevisions(registry: Registry, repository: RepositoryName, id: number): Promise<void> {
-  const digests = await listDigests(registry, (algorithm) => revisionsFolder(repository, algorithm))
-  const rows = new Map(registry.rows.read((index) => selectRevisions(index, id)).map(({ digest, size }) => [digest, size]))
-  const present = new Set<Digest>()
-  const added: RevisionRow[] = []
-  await inBatches(digests, async (digest) => {
-    const isLinked = (await registry.links.find(revisionLink(repository, digest))) !== undefined
-    const size = isLinked ? await registry.blobs.findSize(digest) : undefined
-    if (size === undefined) return
-    if (rows.get(digest) === size) present.add(digest)
-    else await readRevision(registry, digest).then((row) => row && added.push(row))
-  })
-  const gone = [...rows.keys()].filter((digest) => !present.has(digest))
-  await applyChanges(registry, [
-    ...gone.map((digest) => (index: IndexDatabase) => deleteRevision(index, id, digest)),
-    ...added.map((row) => (index: IndexDatabase) => insertRevision(index, id, row)),
+  const gone = [...rows.keys()].filter((digest) => !found.has(digest))
+  const changed = [...found.values()].filter((layer) => !isSameLayer(layer, rows.get(layer.digest)))
+  return applyChanges(registry, [
+    ...gone.map((digest): Change => (index) => deleteLayer(index, id, digest)),
+    ...changed.map((layer): Change => (index) => insertLayer(index, id, layer)),
   ])
 }
 
+/** Makes the rows of manifests equal to the volume. Those whose bytes are missing, damaged or no manifest are marked so. */
+export async function settleRevisions(registry: Registry, repository: RepositoryName, id: number): Promise<number> {
+  const digests = await listDigests(registry, (algorithm) => revisionsFolder(repository, algorithm))
+  const rows = new Map(registry.rows.read((index) => selectRevisions(index, id)).map(({ digest, size }) => [digest, size]))
+  const linked = new Set<Digest>()
+  const changes: Change[] = []
+  await inBatches(digests, async (digest) => {
+    if ((await registry.links.find(revisionLink(repository, digest))) === undefined) return
+    linked.add(digest)
+    const size = (await registry.blobs.findSize(digest)) ?? -1
+    if (rows.get(digest) === size && size >= 0) return
+    const revision = await readRevision(registry, digest)
+    if (revision) changes.push((index) => insertRevision(index, id, revision))
+    else if (rows.get(digest) !== -1) changes.push((index) => insertUnreadableRevision(index, id, digest))
+  })
+  const gone = [...rows.keys()].filter((digest) => !linked.has(digest)).map((digest): Change => (index) => deleteRevision(index, id, digest))
+  return applyChanges(registry, [...gone, ...changes])
+}
+
 /** Makes the rows of tags and of their history equal to the volume. A tag without a readable link is none. */
-export async function settleTags(registry: Registry, repository: RepositoryName, id: number): Promise<void> {
+export async function settleTags(registry: Registry, repository: RepositoryName, id: number): Promise<number> {
   const names = (await registry.volume.driver.list(tagsFolder(repository))).map(({ name }) => findTagName(name)).filter((name) => name !== undefined)
   const current = new Map<Tag, Digest>()
   const history = new Map<Tag, readonly Digest[]>()
@@ -62,7 +62,7 @@ export async function settleTags(registry: Registry, repository: RepositoryName,
     current.set(tag, digest)
     history.set(tag, [...new Set([digest, ...(await listDigests(registry, (algorithm) => tagHistoryFolder(repository, tag, algorithm)))])])
   })
-  await applyChanges(registry, [...tagChanges(registry, id, current), ...historyChanges(registry, id, history)])
+  return applyChanges(registry, [...tagChanges(registry, id, current), ...historyChanges(registry, id, history)])
 }
 
 type Change = (index: IndexDatabase) => void
@@ -90,7 +90,7 @@ async function readRevision(registry: Registry, digest: Digest): Promise<Revisio
     const manifest = await findManifest(registry, digest)
     return manifest && { digest, size: manifest.bytes.byteLength, parsed: manifest.parsed }
   } catch (error) {
-    if (error instanceof OciError) return undefined // bytes that are no manifest of ours, as Docker schema 1
+    if (error instanceof OciError) return undefined // no manifest that we read, as Docker schema 1
     throw error
   }
 }
@@ -108,11 +108,13 @@ async function inBatches<T>(items: readonly T[], work: (item: T) => Promise<void
   for (let at = 0; at < items.length; at += AT_ONCE) await Promise.all(items.slice(at, at + AT_ONCE).map(work))
 }
 
-async function applyChanges(registry: Registry, changes: readonly Change[]): Promise<void> {
+/** Returns how many there were. */
+async function applyChanges(registry: Registry, changes: readonly Change[]): Promise<number> {
   for (let at = 0; at < changes.length; at += ROWS_AT_ONCE) {
     registry.rows.change((index) => {
       for (const change of changes.slice(at, at + ROWS_AT_ONCE)) change(index)
     })
     if (at + ROWS_AT_ONCE < changes.length) await nextTurn()
   }
+  return changes.length
 }

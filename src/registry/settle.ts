@@ -54,16 +54,16 @@ export async function settleAll(registry: Registry, isStopped: () => boolean = (
   if (!isStopped()) registry.report({ kind: 'settling', settled: done, repositories: Math.max(done, total) })
 }
 
-async function settleUnderLock(registry: Registry, repository: RepositoryName): Promise<void> {
+/** Returns how many rows had to change. */
+export async function settleUnderLock(registry: Registry, repository: RepositoryName): Promise<number> {
   const { settlement, rows, volume, clock } = registry
-  if (settlement.settled.has(repository)) return
+  if (settlement.settled.has(repository)) return 0
   if (settlement.failed.has(repository)) await volume.driver.syncAll() // what a failed commit renamed may be seen but not durable
   const isListed = (await volume.driver.stat(manifestsFolder(repository))) !== undefined
-  if (!isListed && !(await volume.driver.stat(repositoryFolder(repository)))) return // a name that does not exist leaves nothing behind
+  if (!isListed && !(await volume.driver.stat(repositoryFolder(repository)))) return 0 // a name that does not exist leaves nothing behind
   const id = rows.change((index) => (isListed ? listRepository : ensureRepository)(index, repository))
-  await settleRevisions(registry, repository, id)
-  await settleLayers(registry, repository, id)
-  await settleTags(registry, repository, id)
+  const counts = [await settleRevisions(registry, repository, id), await settleLayers(registry, repository, id), await settleTags(registry, repository, id)]
   settlement.failed.delete(repository)
   settlement.settled.set(repository, clock.monotonic())
+  return counts.reduce((sum, count) => sum + count)
 }

@@ -66,6 +66,12 @@ export class Links {
     await this.write(path, digest)
   }
 
+  /** Reads every link afresh from now on: somebody may have edited them by hand. */
+  forgetAll(): void {
+    this.#changes++
+    this.#remembered.clear()
+  }
+
   /** Runs `work`, which changes these links on the volume; whatever becomes of it, they are read afresh afterwards. */
   async changing<T>(paths: readonly string[], work: () => Promise<T>): Promise<T> {
     this.#forget(paths)

@@ -136,6 +136,7 @@ export class Volume {
   /** Whether a file and a folder staged below `lacre/` can be renamed into `folder` and back. */
   async #canRename(folder: string): Promise<boolean> {
     const inside = `${folder}/_lacre-probe`
+    await this.removeTree(inside) // a start that was killed here left it
     try {
       for (const kind of ['file', 'folder'] as const) {
         const probe = `${STAGING}/${randomUUID()}`

@@ -1,0 +1,154 @@
+import type { Digest } from '../oci/digest.ts'
+import type { RepositoryName } from '../oci/name.ts'
+import { layerLink, revisionLink } from '../volume/layout.ts'
+import { selectLayers, unlinkLayer } from './layers.ts'
+import { removeManifest } from './manifests.ts'
+import { type Registry, sightingKey } from './registry.ts'
+import { everyRepository, findRepositoryId } from './repositories.ts'
+import { hasUnreadableRevisions, type RevisionLinks, selectHolders, selectReferences, selectRevisionLinks } from './revisions.ts'
+import { settleAll, withRepository } from './settle.ts'
+
+export interface CollectionOptions {
+  /** Only tells what would go. */
+  readonly dryRun?: boolean
+  /** Also manifests that no tag, no index and no living subject holds. */
+  readonly deleteUntagged?: boolean
+  /** How long what nothing uses is kept, in milliseconds. */
+  readonly graceMs: number
+  /** Whether clients are served meanwhile: then grace runs from the first sight in this process at least. */
+  readonly isServing: boolean
+  readonly onCollected?: (collected: Collected) => void
+}
+
+export type Collected =
+  | { readonly kind: 'manifest' | 'layer'; readonly repository: RepositoryName; readonly digest: Digest }
+  | { readonly kind: 'blob'; readonly digest: Digest; readonly size: number }
+  | { readonly kind: 'kept'; readonly repository: RepositoryName; readonly reason: string }
+
+export interface CollectionSummary {
+  readonly manifests: number
+  readonly layers: number
+  readonly blobs: number
+  /** Of the blobs, in bytes. */
+  readonly bytes: number
+}
+
+/**
+ * Removes what nothing uses any more: manifests without a tag when asked, then links to layers that no manifest of their
+ * repository names, then bytes that no link names. While serving, pushes go on; whatever is in doubt stays.
+ *
+ * @throws Error when a repository cannot be settled: then nothing can be called unused.
+ */
+export async function collectGarbage(registry: Registry, options: CollectionOptions): Promise<CollectionSummary> {
+  await settleAll(registry)
+  const { failed } = registry.settlement
+  if (failed.size > 0) throw new Error(`cannot collect: ${[...failed].slice(0, 5).join(', ')} could not be read; "lacre check" says why`)
+  const summary = { manifests: 0, layers: 0, blobs: 0, bytes: 0 }
+  const collected = (item: Collected): void => {
+    if (item.kind === 'blob') summary.bytes += item.size
+    if (item.kind !== 'kept') summary[`${item.kind}s`]++
+    options.onCollected?.(item)
+  }
+  const generation = registry.rows.generation
+  const planned = new Set<string>() // links that a dry run leaves where they are
+  for await (const repository of everyRepository(registry)) await collectRepository(registry, repository, { ...options, onCollected: collected }, planned)
+  await collectBytes(registry, { ...options, onCollected: collected }, generation, planned)
+  return summary
+}
+
+type Options = CollectionOptions & { readonly onCollected: (collected: Collected) => void }
+
+/** What would go of one repository. */
+interface Plan {
+  readonly manifests: readonly Digest[]
+  readonly layers: readonly Digest[]
+}
+
+async function collectRepository(registry: Registry, repository: RepositoryName, options: Options, planned: Set<string>): Promise<void> {
+  await withRepository(registry, repository, async () => {
+    const id = registry.rows.read((index) => findRepositoryId(index, repository))
+    if (id === undefined) return
+    if (registry.rows.read((index) => hasUnreadableRevisions(index, id))) {
+      const reason = 'a manifest of it cannot be read, so what it uses is not known; "lacre check" names it'
+      return options.onCollected({ kind: 'kept', repository, reason })
+    }
+    const plan = await planRepository(registry, repository, id, options)
+    if (options.dryRun) for (const digest of [...plan.manifests, ...plan.layers]) planned.add(`${id}@${digest}`)
+    else await carryOut(registry, repository, plan)
+    for (const digest of plan.manifests) options.onCollected({ kind: 'manifest', repository, digest })
+    for (const digest of plan.layers) options.onCollected({ kind: 'layer', repository, digest })
+  })
+}
+
+async function planRepository(registry: Registry, repository: RepositoryName, id: number, options: Options): Promise<Plan> {
+  const revisions = registry.rows.read((index) => selectRevisionLinks(index, id))
+  const living = options.deleteUntagged ? findLiving(registry, id, revisions) : new Set(revisions.map(({ digest }) => digest))
+  const manifests: Digest[] = []
+  const used = new Set<Digest>()
+  for (const { digest } of revisions) {
+    if (!living.has(digest) && (await isGraceOver(registry, repository, revisionLink(repository, digest), digest, options))) manifests.push(digest)
+    else for (const named of registry.rows.read((index) => selectReferences(index, id, digest))) used.add(named)
+  }
+  const layers: Digest[] = []
+  for (const { digest, target } of registry.rows.read((index) => selectLayers(index, id))) {
+    if (used.has(digest) || used.has(target)) continue
+    if (await isGraceOver(registry, repository, layerLink(repository, digest), digest, options)) layers.push(digest)
+  }
+  return { manifests, layers }
+}
+
+async function carryOut(registry: Registry, repository: RepositoryName, { manifests, layers }: Plan): Promise<void> {
+  for (const digest of manifests) await removeManifest(registry, repository, digest)
+  for (const digest of layers) await unlinkLayer(registry, repository, digest)
+}
+
+/** Tagged manifests, what living indexes hold, and what refers to a living subject. */
+function findLiving(registry: Registry, id: number, revisions: readonly RevisionLinks[]): Set<Digest> {
+  const referrers = Map.groupBy(revisions, ({ subject }) => subject)
+  const living = new Set<Digest>()
+  const pending = revisions.filter(({ isTagged }) => isTagged).map(({ digest }) => digest)
+  for (let digest = pending.pop(); digest; digest = pending.pop()) {
+    if (living.has(digest)) continue
+    living.add(digest)
+    const manifest = digest
+    pending.push(...registry.rows.read((index) => selectReferences(index, id, manifest)))
+    pending.push(...(referrers.get(manifest) ?? []).map((referrer) => referrer.digest))
+  }
+  return living
+}
+
+async function isGraceOver(registry: Registry, repository: RepositoryName, link: string, digest: Digest, { graceMs, isServing }: Options): Promise<boolean> {
+  const stat = await registry.volume.driver.stat(link)
+  if (!stat) return false
+  const now = registry.clock.now()
+  if (now - Math.min(stat.mtimeMs, now) < graceMs) return false
+  if (!isServing) return true
+  const { monotonic } = registry.clock
+  const firstSeen = registry.settlement.settled.get(repository) ?? monotonic()
+  const lastSeen = registry.sightings.get(sightingKey(repository, digest)) ?? firstSeen
+  return monotonic() - Math.max(firstSeen, lastSeen) >= graceMs
+}
+
+/** Bytes without links. Each is looked at once more under its digest's lock, where no link to it can be made. */
+async function collectBytes(registry: Registry, options: Options, generation: number, planned: ReadonlySet<string>): Promise<void> {
+  for await (const digest of registry.blobs.walk()) {
+    if (isHeld(registry, digest, planned)) continue
+    await registry.locks.digest.run(digest, async () => {
+      const areRowsWhole = registry.rows.generation === generation && registry.settlement.failed.size === 0
+      if (!areRowsWhole || isHeld(registry, digest, planned)) return
+      const size = (await registry.blobs.findSize(digest)) ?? 0
+      if (!options.dryRun) await removeBytes(registry, digest)
+      options.onCollected({ kind: 'blob', digest, size })
+    })
+  }
+}
+
+function isHeld(registry: Registry, digest: Digest, planned: ReadonlySet<string>): boolean {
+  return registry.rows.read((index) => selectHolders(index, digest)).some(({ repository_id, link }) => !planned.has(`${repository_id}@${link}`))
+}
+
+async function removeBytes(registry: Registry, digest: Digest): Promise<void> {
+  registry.manifests.delete(digest)
+  await registry.blobs.remove(digest)
+  registry.damage.clear(digest)
+}

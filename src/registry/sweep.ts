@@ -1,0 +1,47 @@
+import type { RepositoryName } from '../oci/name.ts'
+import { uploadData, uploadFolder, uploadStartedAt, uploadsFolder } from '../volume/layout.ts'
+import type { Registry } from './registry.ts'
+import { walkRepositories } from './repositories.ts'
+
+export interface SweepOptions {
+  /** How long nothing may have arrived for an upload, in milliseconds. */
+  readonly ageMs: number
+  /** Only tells what would go. */
+  readonly dryRun?: boolean
+  readonly onSwept?: (upload: SweptUpload) => void
+}
+
+export interface SweptUpload {
+  readonly repository: RepositoryName
+  readonly id: string
+  /** Since the last bytes of it arrived. */
+  readonly ageMs: number
+}
+
+/** Removes uploads that were never finished, ours and Distribution's; never one that somebody is writing to. Returns how many. */
+export async function sweepUploads(registry: Registry, options: SweepOptions): Promise<number> {
+  let swept = 0
+  for await (const batch of walkRepositories(registry.volume.driver)) {
+    for (const { name, parts } of batch) if (parts.includes('_uploads')) swept += await sweepRepository(registry, name, options)
+  }
+  return swept
+}
+
+async function sweepRepository(registry: Registry, repository: RepositoryName, { ageMs, dryRun, onSwept }: SweepOptions): Promise<number> {
+  let swept = 0
+  for (const { name: id } of await registry.volume.driver.list(uploadsFolder(repository))) {
+    const age = await ageOf(registry, repository, id)
+    if (age < ageMs || registry.uploads.isClaimed(id)) continue
+    if (!dryRun) await registry.uploads.remove(repository, id)
+    onSwept?.({ repository, id, ageMs: age })
+    swept++
+  }
+  return swept
+}
+
+/** Milliseconds since the upload last grew; 0 for one that is being made. */
+async function ageOf(registry: Registry, repository: RepositoryName, id: string): Promise<number> {
+  const paths = [uploadData(repository, id), uploadStartedAt(repository, id), uploadFolder(repository, id)]
+  const times = await Promise.all(paths.map(async (path) => (await registry.volume.driver.stat(path))?.mtimeMs ?? 0))
+  return Math.max(0, registry.clock.now() - Math.max(...times))
+}
