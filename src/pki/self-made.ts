@@ -49,9 +49,9 @@ export async function ensureServerCertificate(options: SelfMadeOptions): Promise
   const paths = pathsIn(options.directory)
   await makePrivateFolder(options.directory)
   const authority = await ensureAuthority(paths, names, now)
-  const key = await ensureServerKey(paths)
-  const kept = await findUsableLeaf(paths, authority.certificate, key, names, now)
-  const leaf = kept ?? (await issueLeaf(paths, authority, key, names, now))
+  const wanted: Wanted = { key: await ensureServerKey(paths), names, now }
+  const kept = await findUsableLeaf(paths, authority.certificate, wanted)
+  const leaf = kept ?? (await issueLeaf(paths, authority, wanted))
   return {
     certificatePath: paths.certificate,
     keyPath: paths.key,
@@ -65,6 +65,13 @@ export async function ensureServerCertificate(options: SelfMadeOptions): Promise
 
 type Paths = ReturnType<typeof pathsIn>
 type Authority = Required<Issuer>
+
+/** What the server's certificate must be. */
+interface Wanted {
+  readonly key: KeyObject
+  readonly names: readonly CertificateName[]
+  readonly now: number
+}
 
 function pathsIn(directory: string) {
   const [caFolder, serverFolder] = [join(directory, 'ca'), join(directory, 'server')]
@@ -135,13 +142,7 @@ async function ensureServerKey(paths: Paths): Promise<KeyObject> {
   return key
 }
 
-async function findUsableLeaf(
-  paths: Paths,
-  authority: X509Certificate,
-  key: KeyObject,
-  names: readonly CertificateName[],
-  now: number,
-): Promise<X509Certificate | undefined> {
+async function findUsableLeaf(paths: Paths, authority: X509Certificate, { key, names, now }: Wanted): Promise<X509Certificate | undefined> {
   const text = await findText(paths.certificate)
   if (text === undefined) return undefined
   const leaf = parseOr(() => new X509Certificate(text), paths.certificate, `remove ${paths.certificate}: it is made again`)
@@ -151,7 +152,7 @@ async function findUsableLeaf(
   return isOurs && isInTime && isForNames ? leaf : undefined
 }
 
-async function issueLeaf(paths: Paths, authority: Authority, key: KeyObject, names: readonly CertificateName[], now: number): Promise<X509Certificate> {
+async function issueLeaf(paths: Paths, authority: Authority, { key, names, now }: Wanted): Promise<X509Certificate> {
   const leaf = await signCertificate(authority, {
     profile: 'server',
     commonName: names.find(({ value }) => value.length <= 64)?.value ?? 'lacre',

@@ -1,5 +1,5 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, X509Certificate } from 'node:crypto'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseCertificateNames } from '../../src/pki/names.ts'
@@ -57,11 +57,6 @@ export class CertificateFolder {
     await writeFile(certificate, cert)
     await writeFile(key, keyText, { mode: 0o600 })
     return { certificate, key, cert, keyText }
-  }
-
-  /** What lies at `name` now. */
-  async read(name: string): Promise<string> {
-    return readFile(join(this.path, name), 'utf8')
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
