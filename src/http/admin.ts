@@ -1,0 +1,65 @@
+import { chmod, mkdir, rm, stat } from 'node:fs/promises'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { dirname } from 'node:path'
+import { isOperationName, runOperation } from '../registry/operations.ts'
+import type { Registry } from '../registry/registry.ts'
+
+const PARAMETERS_LIMIT = 64 * 1024
+
+/**
+ * The admin socket: `POST /<operation>` with parameters as JSON; the answer is a line of JSON for each item and each
+ * progress, and one `{"result":…}` or `{"error":…}` at the end. Who may open the socket, 0600 in a 0700 folder, may do everything.
+ */
+export class AdminSocket {
+  readonly path: string
+  readonly #server: Server
+
+  constructor(path: string, registry: Registry) {
+    this.path = path
+    this.#server = createServer((request, response) => void answer(registry, request, response))
+  }
+
+  /** @throws Error when the folder belongs to somebody else or others may enter it. */
+  async listen(): Promise<void> {
+    const folder = dirname(this.path)
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+    const { uid, mode } = await stat(folder)
+    if (uid !== process.geteuid?.() || (mode & 0o077) !== 0) throw new Error(`the folder ${folder} of the admin socket is not ours alone`)
+    await rm(this.path, { force: true })
+    await new Promise<void>((resolve, reject) => this.#server.once('error', reject).listen(this.path, resolve))
+    await chmod(this.path, 0o600)
+  }
+
+  async close(): Promise<void> {
+    this.#server.closeAllConnections()
+    await new Promise<void>((resolve) => this.#server.close(() => resolve()))
+  }
+}
+
+async function answer(registry: Registry, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const write = (line: unknown) => response.write(`${JSON.stringify(line)}\n`)
+  response.setHeader('Content-Type', 'application/x-ndjson')
+  try {
+    const name = (request.url ?? '').slice(1)
+    if (request.method !== 'POST' || !isOperationName(name)) throw new Error(`there is no operation ${JSON.stringify(name.slice(0, 60))}`)
+    write({ result: await runOperation(registry, name, await readParameters(request), { isServing: true, emit: write }) })
+  } catch (error) {
+    write({ error: describe(error) })
+  } finally {
+    response.end()
+  }
+}
+
+async function readParameters(request: IncomingMessage): Promise<Record<string, unknown>> {
+  let text = ''
+  for await (const chunk of request.setEncoding('utf8')) {
+    text += chunk
+    if (text.length > PARAMETERS_LIMIT) throw new Error('the parameters are too long')
+  }
+  return JSON.parse(text || '{}') as Record<string, unknown>
+}
+
+function describe(error: unknown): { message: string; hint?: string } {
+  const { message = String(error), hint } = error as { message?: string; hint?: string }
+  return hint === undefined ? { message } : { message, hint }
+}

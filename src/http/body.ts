@@ -1,0 +1,99 @@
+import type { IncomingMessage } from 'node:http'
+import { Readable } from 'node:stream'
+import { setTimeout as delay } from 'node:timers/promises'
+import { OciError } from '../oci/error.ts'
+
+const MiB = 1024 * 1024
+const READ_AHEAD = MiB
+const DISCARD_LIMIT = 16 * MiB // a client that does not listen while it sends gets its answer if this is enough
+const DISCARD_TIME_MS = 2_000
+const LEFT_TO_NODE = 64 * 1024 // Node itself reads on to the next request
+
+/**
+ * A request's body as a stream of its own. Destroying it, as a failing `pipeline` does, leaves the connection alive, so
+ * that the client can be told why; destroying an IncomingMessage would not.
+ */
+export class RequestBody extends Readable {
+  /** How much of it has arrived, in bytes. */
+  bytesTaken = 0
+  readonly #request: IncomingMessage
+  readonly #onData = (chunk: Buffer) => {
+    this.bytesTaken += chunk.length
+    if (!this.push(chunk)) this.#request.pause()
+  }
+  readonly #onEnd = () => this.push(null)
+  readonly #onClose = () => {
+    if (!this.#request.complete) this.destroy(new ClientGoneError())
+  }
+
+  constructor(request: IncomingMessage) {
+    super({ highWaterMark: READ_AHEAD })
+    this.#request = request
+  }
+
+  override _construct(callback: (error?: Error) => void): void {
+    this.#request.on('end', this.#onEnd).on('close', this.#onClose).on('error', this.#onClose)
+    callback(this.#request.destroyed && !this.#request.complete ? new ClientGoneError() : undefined)
+  }
+
+  override _read(): void {
+    if (this.#request.listenerCount('data') === 0) this.#request.on('data', this.#onData)
+    this.#request.resume()
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.#request.off('data', this.#onData).off('end', this.#onEnd).off('close', this.#onClose).off('error', this.#onClose)
+    this.#request.pause()
+    callback(error)
+  }
+}
+
+/** The connection ended before the request did: there is nobody to answer. */
+export class ClientGoneError extends Error {
+  readonly code = 'ECONNRESET'
+
+  constructor() {
+    super('the client closed the connection before its request was complete')
+    this.name = 'ClientGoneError'
+  }
+}
+
+/**
+ * All of a small body.
+ *
+ * @throws OciError `MANIFEST_INVALID` (413) past `limit` bytes, before reading when the client states its length.
+ */
+export async function readSmallBody(body: Readable, statedLength: number | undefined, limit: number): Promise<Buffer> {
+  if ((statedLength ?? 0) > limit) throw tooLarge(limit)
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    size += chunk.length
+    if (size > limit) throw tooLarge(limit)
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks, size)
+}
+
+function tooLarge(limit: number): OciError {
+  return new OciError('MANIFEST_INVALID', { reason: `a manifest has at most ${limit} bytes` }, { status: 413 })
+}
+
+/** Whether more of the request may follow than is worth reading: its connection cannot serve another one. */
+export function isLeftUnread(request: IncomingMessage): boolean {
+  return !request.complete && !(Number(request.headers['content-length']) <= LEFT_TO_NODE)
+}
+
+/** Reads on for a while, so that a client which is still sending does not lose the answer to a reset connection. */
+export async function discardRest(request: IncomingMessage): Promise<void> {
+  if (request.headers.expect && request.readableFlowing === null) return // it never got leave to send
+  const enough = new AbortController()
+  let size = 0
+  request.on('data', (chunk: Buffer) => {
+    size += chunk.length
+    if (size > DISCARD_LIMIT) enough.abort()
+  })
+  for (const event of ['end', 'close', 'error']) request.once(event, () => enough.abort())
+  request.resume()
+  await delay(DISCARD_TIME_MS, undefined, { signal: enough.signal, ref: false }).catch(() => undefined)
+}

@@ -1,0 +1,14 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import type { Digest } from '../oci/digest.ts'
+
+/** Whether the client already has this content: `If-None-Match` with `*` or a list, each quoted or not, weak or not. */
+export function isUnchanged(headers: IncomingHttpHeaders, digest: Digest): boolean {
+  const tags = (headers['if-none-match'] ?? '').split(',').map((tag) => tag.trim())
+  return tags.some((tag) => tag === '*' || tag.replace(/^W\//, '').replace(/^"(.*)"$/, '$1') === digest)
+}
+
+/** The `Range` to honour: none when `If-Range` (RFC 9110 13.1.5) names other content. */
+export function wantedRange(headers: IncomingHttpHeaders, digest: Digest): string | undefined {
+  const condition = headers['if-range']
+  return condition === undefined || condition === `"${digest}"` ? headers.range : undefined
+}

@@ -1,0 +1,51 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Readable } from 'node:stream'
+import { finished, pipeline } from 'node:stream/promises'
+import { discardRest, isLeftUnread } from './body.ts'
+import type { Content, Reply } from './reply.ts'
+
+/** Headers of an answer that Node shall write as they are. */
+export type Headers = Record<string, string | number | readonly string[]>
+
+/**
+ * Sends an answer and returns when the connection has taken it all: how many bytes its body had.
+ *
+ * @throws when the body cannot be opened (nothing is sent then) or breaks off (the connection is gone then).
+ */
+export async function sendReply(request: IncomingMessage, response: ServerResponse, reply: Reply, common: Headers): Promise<number> {
+  const { status, body } = reply
+  const stream = isContent(body) && request.method !== 'HEAD' ? await body.open() : undefined
+  const mustClose = isLeftUnread(request)
+  const headers: Headers = { ...common, ...reply.headers }
+  if (status !== 204 && status !== 304) headers['Content-Length'] = sizeOf(body)
+  if (mustClose) headers['Connection'] = 'close'
+  response.writeHead(status, headers as Record<string, string | number | string[]>)
+
+  const bytes = request.method === 'HEAD' || isContent(body) ? undefined : body
+  if (stream) await sendStream(response, stream)
+  else if (mustClose) await sendBeforeClosing(request, response, bytes)
+  else response.end(bytes)
+  if (!stream) await finished(response)
+  return request.method === 'HEAD' ? 0 : sizeOf(body)
+}
+
+function isContent(body: Reply['body']): body is Content {
+  return typeof body === 'object' && 'open' in body
+}
+
+function sizeOf(body: Reply['body']): number {
+  if (body === undefined) return 0
+  return isContent(body) ? body.size : Buffer.byteLength(body)
+}
+
+/** A source that breaks off takes the connection with it: the client must not take half a blob for a whole one. */
+async function sendStream(response: ServerResponse, stream: Readable): Promise<void> {
+  await pipeline(stream, response)
+}
+
+async function sendBeforeClosing(request: IncomingMessage, response: ServerResponse, bytes: string | Buffer | undefined): Promise<void> {
+  if (bytes === undefined || bytes.length === 0) response.flushHeaders()
+  else response.write(bytes)
+  await discardRest(request)
+  response.end()
+}

@@ -1,0 +1,118 @@
+import type { Authenticator } from '../access/authenticate.ts'
+import type { Registry } from '../registry/registry.ts'
+import { authenticate } from './authenticate.ts'
+import { answerApi, type Service } from './dispatch.ts'
+import { debugHealth, type Health, live, type MetricsSource, metrics, ready } from './health.ts'
+import { Listener } from './listener.ts'
+import type { HttpObserver } from './observer.ts'
+import { empty, type Reply, text } from './reply.ts'
+import { compileRoutes } from './router.ts'
+import { type Answer, createServe } from './serve.ts'
+import { type DebugSettings, defaultHttpSettings, type HttpSettings } from './settings.ts'
+import type { TlsFiles } from './tls-files.ts'
+import { endpoints } from './v2/routes.ts'
+
+export interface HttpServerOptions {
+  readonly registry: Registry
+  readonly settings: Partial<HttpSettings>
+  readonly observer: HttpObserver
+  readonly health: Health
+  /** Without one, everybody may do everything. */
+  readonly authenticator?: Authenticator | undefined
+  /** Open files of TLS; without them plain HTTP is served. */
+  readonly tls?: TlsFiles | undefined
+  readonly metrics?: MetricsSource | undefined
+}
+
+/** The registry on the network. */
+export interface HttpServer {
+  /** @throws ListenError if an address is not to be had. */
+  listen(): Promise<void>
+  /** Where clients reach it, once it listens: `host:port` or a socket's path; the debug address, if any, last. */
+  readonly addresses: readonly string[]
+  /** Stops taking connections, lets requests finish for `drainMs`, then ends them. The registry is idle on return. */
+  close(drainMs: number): Promise<void>
+}
+
+export function createServer(options: HttpServerOptions): HttpServer {
+  const settings = { ...defaultHttpSettings, ...options.settings }
+  const debug = settings.debug && createDebugListener(options, settings, settings.debug)
+  const listeners = [createMainListener(options, settings), ...(debug ? [debug] : [])]
+  return {
+    async listen() {
+      for (const listener of listeners) await listener.listen()
+    },
+    get addresses() {
+      return listeners.map(({ address }) => address)
+    },
+    async close(drainMs) {
+      await Promise.all(listeners.map((listener) => listener.close(drainMs)))
+    },
+  }
+}
+
+function createMainListener(options: HttpServerOptions, settings: HttpSettings): Listener {
+  const { registry, authenticator, tls, observer, health } = options
+  const service: Service = { registry, authenticator, settings, findRoute: compileRoutes(endpoints) }
+  return new Listener({
+    addr: settings.addr,
+    settings,
+    tls,
+    routes: {
+      '/': fixed('root', async () => empty(200, { 'Cache-Control': 'no-cache' })),
+      '/healthz': fixed('healthz', async () => live()),
+      '/readyz': fixed('readyz', async () => ready(health)),
+      ...metricsRoute(settings.metricsPath, options.metrics, authenticator),
+    },
+    fallback: apiBelow(settings.prefix, service),
+    createServe: (isDraining) => createServe({ settings, observer, isDraining }),
+  })
+}
+
+/** Plain and open, as Distribution's `http.debug`: for a network that only operators reach. */
+function createDebugListener({ observer, health, metrics }: HttpServerOptions, settings: HttpSettings, debug: DebugSettings): Listener {
+  return new Listener({
+    addr: debug.addr,
+    settings: { ...settings, net: 'tcp' },
+    routes: {
+      '/debug/health': fixed('debug', async () => debugHealth(health)),
+      '/healthz': fixed('healthz', async () => live()),
+      '/readyz': fixed('readyz', async () => ready(health)),
+      ...metricsRoute(debug.metricsPath, metrics, undefined),
+    },
+    fallback: async () => notFound(),
+    createServe: (isDraining) => createServe({ settings: { ...settings, headers: {} }, observer, isDraining }),
+  })
+}
+
+function fixed(id: string, answer: () => Promise<Reply>): Answer {
+  return ({ request: { method }, findings }) => {
+    findings.endpoint = id
+    return method === 'GET' || method === 'HEAD' ? answer() : Promise.resolve(text(405, 'Method not allowed\n', { Allow: 'GET, HEAD' }))
+  }
+}
+
+function metricsRoute(path: string | undefined, source: MetricsSource | undefined, authenticator: Authenticator | undefined): Record<string, Answer> {
+  if (!path || !source) return {}
+  const answer = fixed('metrics', () => metrics(source))
+  return {
+    async [path](call) {
+      await authenticate(authenticator, call.request, [])
+      return answer(call)
+    },
+  }
+}
+
+const ORIGIN = /^https?:\/\/[^/?]*/i // a request to a proxy names it
+
+function apiBelow(prefix: string, service: Service): Answer {
+  return async (call) => {
+    const target = call.url.replace(ORIGIN, '')
+    if (!target.startsWith(prefix)) return notFound()
+    return answerApi(service, call, target.slice(prefix.length - 1))
+  }
+}
+
+function notFound(): Reply {
+  return text(404, '404 page not found\n')
+}
