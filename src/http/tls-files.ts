@@ -63,6 +63,7 @@ export class TlsFiles {
   /** Keeps a server up to date that was made with `current().options`, and enforces its client certificates. */
   attach(server: Server): void {
     enforceClientAuth(server, this.current().clientAuth)
+    server.setSecureContext(this.current().options) // the files may have changed since the server was made
     this.#servers.add(server)
     server.once('close', () => this.#servers.delete(server))
   }
