@@ -1,0 +1,87 @@
+/** What a cell may hold; `absent` is a value like any other. */
+export type CellValue = string
+
+export const ABSENT = 'absent'
+export const PRESENT = 'present'
+
+/** What an operation will have done to one cell when it is acknowledged. */
+export interface Effect {
+  readonly cell: string
+  readonly value: CellValue
+  /** The cell changes only if it holds this. */
+  readonly onlyIf?: CellValue
+}
+
+interface Cell {
+  allowed: Set<CellValue>
+  /** Effects of operations that overlap in time, until none is under way. */
+  readonly overlapping: Set<Effect>
+  before: Set<CellValue>
+  underWay: number
+}
+
+/**
+ * What a client may rely on: for each cell (a tag, a manifest or a blob of a repository) the values it may hold. An acknowledged change
+ * leaves one value; one that is under way, or failed, leaves the old and the new; changes that overlap may take effect in any order.
+ */
+export class Ledger {
+  readonly #cells = new Map<string, Cell>()
+
+  /** Runs `work`, and counts its effects as certain once it has resolved. */
+  async during<T>(effects: readonly Effect[], work: () => Promise<T>): Promise<T> {
+    for (const effect of effects) this.#begin(effect)
+    let isAcknowledged = false
+    try {
+      const result = await work()
+      isAcknowledged = true
+      return result
+    } finally {
+      for (const effect of effects) this.#end(effect, isAcknowledged)
+    }
+  }
+
+  allowed(cell: string): ReadonlySet<CellValue> {
+    return this.#cells.get(cell)?.allowed ?? new Set([ABSENT])
+  }
+
+  /** Cells that were ever touched. */
+  get cells(): string[] {
+    return [...this.#cells.keys()]
+  }
+
+  /** What may be relied on at this moment, unchanged by what comes later. */
+  copy(): Ledger {
+    const copy = new Ledger()
+    for (const [name, { allowed }] of this.#cells)
+      copy.#cells.set(name, { allowed: new Set(allowed), overlapping: new Set(), before: new Set(allowed), underWay: 0 })
+    return copy
+  }
+
+  toString(): string {
+    return Array.from(this.#cells, ([name, { allowed }]) => `${name}=${[...allowed].sort().join('|')}`)
+      .sort()
+      .join('\n')
+  }
+
+  #begin(effect: Effect): void {
+    const cell = this.#cells.get(effect.cell) ?? { allowed: new Set([ABSENT]), overlapping: new Set(), before: new Set(), underWay: 0 }
+    this.#cells.set(effect.cell, cell)
+    if (cell.underWay === 0) {
+      cell.overlapping.clear()
+      cell.before = new Set(cell.allowed)
+    }
+    cell.underWay++
+    cell.overlapping.add(effect)
+    if (effect.onlyIf === undefined || cell.allowed.has(effect.onlyIf)) cell.allowed.add(effect.value)
+  }
+
+  #end(effect: Effect, isAcknowledged: boolean): void {
+    const cell = this.#cells.get(effect.cell) as Cell
+    cell.underWay--
+    if (!isAcknowledged) return
+    const others = [...cell.overlapping].filter((other) => other !== effect).map(({ value }) => value)
+    const kept = effect.onlyIf === undefined ? [] : [...cell.before].filter((value) => value !== effect.onlyIf)
+    const isChanged = effect.onlyIf === undefined || cell.before.has(effect.onlyIf) || others.includes(effect.onlyIf)
+    cell.allowed = new Set([...others, ...kept, ...(isChanged ? [effect.value] : [])])
+  }
+}

@@ -1,0 +1,90 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import type { Driver } from '../../src/volume/driver.ts'
+import { formatOperation, intercepted, type Operation } from './intercepted.ts'
+
+type Actor = string
+
+interface Parked {
+  readonly actor: Actor
+  readonly operation: Operation
+  readonly go: () => void
+}
+
+/** Nobody can move and not everybody has finished. */
+export class DeadlockError extends Error {}
+
+/**
+ * Decides who moves next: each operation that an actor starts on the driver waits until it is let go, one at a time, and the next decision
+ * is made when all that can run without the volume has run. Operations of nobody (the process's own background work) are not held.
+ */
+export class Turns {
+  readonly #actor = new AsyncLocalStorage<Actor>()
+  readonly #isHeld: (operation: Operation) => boolean
+  #parked: Parked[] = []
+  /** Who did what, in order. */
+  readonly trace: string[] = []
+
+  constructor(isHeld: (operation: Operation) => boolean = isSeenByOthers) {
+    this.#isHeld = isHeld
+  }
+
+  drive(driver: Driver): Driver {
+    return intercepted(driver, async (operation, proceed) => {
+      await this.#turn(operation)
+      return await proceed()
+    })
+  }
+
+  /** A point of the test's own where an actor waits for its turn. */
+  async pause(name: string): Promise<void> {
+    await this.#turn({ name: 'stat', path: name })
+  }
+
+  /**
+   * Runs the actors to their end. `choose` picks who moves, from the parked ones in order of their names.
+   *
+   * @throws DeadlockError
+   */
+  async run(
+    actors: Readonly<Record<Actor, () => Promise<unknown>>>,
+    choose: (parked: readonly Actor[]) => number,
+  ): Promise<Record<Actor, PromiseSettledResult<unknown>>> {
+    const results: Record<Actor, PromiseSettledResult<unknown>> = {}
+    const running = Object.entries(actors).map(async ([actor, work]) => {
+      const [result] = await Promise.allSettled([this.#actor.run(actor, async () => await work())])
+      results[actor] = result
+    })
+    for (;;) {
+      await drained()
+      if (Object.keys(results).length === running.length) return results
+      const parked = this.#parked.toSorted((a, b) => (a.actor < b.actor ? -1 : a.actor > b.actor ? 1 : 0))
+      if (parked.length === 0) throw new DeadlockError(`nobody can move after:\n${this.trace.join('\n')}`)
+      this.#release(parked[choose(parked.map(({ actor }) => actor))] as Parked)
+    }
+  }
+
+  #release(parked: Parked): void {
+    this.#parked = this.#parked.filter((other) => other !== parked)
+    this.trace.push(`${parked.actor}: ${formatOperation(parked.operation)}`)
+    parked.go()
+  }
+
+  async #turn(operation: Operation): Promise<void> {
+    const actor = this.#actor.getStore()
+    if (actor === undefined || !this.#isHeld(operation)) return
+    const turn = Promise.withResolvers<void>()
+    this.#parked.push({ actor, operation, go: turn.resolve })
+    await turn.promise
+  }
+}
+
+/** Staged files have names nobody else knows: what happens to them before their rename needs no turn. */
+export function isSeenByOthers({ name, path }: Operation): boolean {
+  if (name === 'close') return false
+  return name === 'rename' || !/(?:^|\/)(?:lacre\/tmp|lacre\/trash|_lacre)(?:\/|$)/.test(path)
+}
+
+/** Resolves when all that does not wait for the volume has run: promises, streams and a few turns of the event loop. */
+async function drained(): Promise<void> {
+  for (let turn = 0; turn < 4; turn++) await new Promise((resolve) => setImmediate(resolve))
+}
