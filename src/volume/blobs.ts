@@ -11,7 +11,7 @@ const REMEMBERED_DIGESTS = 100_000
 export class BlobStore {
   readonly #volume: Volume
   /** Digests whose bytes this process has hashed: a push need not replace them. */
-  readonly #verified = new LRUCache<Digest, true>({ max: REMEMBERED_DIGESTS })
+  readonly #verified = new LRUCache<Digest, true>({ maxSize: REMEMBERED_DIGESTS, sizeCalculation: () => 1 })
 
   constructor(volume: Volume) {
     this.#volume = volume

@@ -29,7 +29,7 @@ function unlessNoLink(error: NodeJS.ErrnoException): Buffer {
 export class Links {
   readonly #volume: Volume
   readonly #onDamage: (path: string) => void
-  readonly #remembered = new LRUCache<string, Digest>({ max: REMEMBERED_LINKS })
+  readonly #remembered = new LRUCache<string, Digest>({ maxSize: REMEMBERED_LINKS, sizeCalculation: () => 1 }) // with max, all of it is allocated at once
   #changes = 0
 
   constructor(volume: Volume, onDamage: (path: string) => void) {

@@ -30,7 +30,7 @@ export interface UploadChunk {
 export class UploadStore {
   readonly #volume: Volume
   readonly #claims = new Set<string>()
-  readonly #hashes = new LRUCache<string, RunningHash>({ max: REMEMBERED_HASHES })
+  readonly #hashes = new LRUCache<string, RunningHash>({ maxSize: REMEMBERED_HASHES, sizeCalculation: () => 1 })
 
   constructor(volume: Volume) {
     this.#volume = volume
