@@ -5,7 +5,7 @@ import { OciError } from '../oci/error.ts'
 import type { RepositoryName } from '../oci/name.ts'
 import { layerLink } from '../volume/layout.ts'
 import { linkLayer, selectRepositoriesWith, unlinkLayer } from './layers.ts'
-import { type Registry, sightingKey } from './registry.ts'
+import { type Registry, refuseUnlessWritable, sightingKey } from './registry.ts'
 import { withRepository } from './settle.ts'
 
 export interface Blob {
@@ -65,6 +65,7 @@ export function findBlobSources(registry: Registry, digest: Digest): Promise<Rep
 /** Makes staged, synced and hashed bytes a blob of a repository; durable on return. */
 export async function commitBlob(registry: Registry, repository: RepositoryName, staged: string, blob: Blob): Promise<void> {
   await registry.locks.digest.run(blob.digest, async () => {
+    refuseUnlessWritable(registry)
     await registry.blobs.commit(staged, blob.digest, blob.size)
     registry.damage.clear(blob.digest)
     await linkLayer(registry, repository, blob)

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import type { IndexDatabase, StateDatabase } from '../metadata/connect.ts'
 import type { Digest } from '../oci/digest.ts'
+import { OciError } from '../oci/error.ts'
 import type { RepositoryName } from '../oci/name.ts'
 import { BlobStore } from '../volume/blobs.ts'
 import type { Driver } from '../volume/driver.ts'
@@ -43,6 +44,8 @@ export interface Registry {
   readonly manifests: LRUCache<Digest, Manifest>
   /** When a client last asked for a blob, by `sightingKey`, on the monotonic clock: it may be about to use it. */
   readonly sightings: LRUCache<string, number>
+  /** Why nothing may be written, once that is so: the volume's lock was lost, or the registry is read-only. */
+  readonly standing: { refusal: string | undefined }
   readonly clock: Clock
   readonly report: Report
 }
@@ -65,6 +68,8 @@ export interface RegistryOptions {
   readonly openState: () => StateDatabase
   readonly report?: Report
   readonly clock?: Clock
+  /** Never writes to the volume, not even to prepare it. */
+  readonly isReadOnly?: boolean
 }
 
 const MANIFEST_CACHE_BYTES = 64 * 1024 * 1024
@@ -75,7 +80,7 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
   const report = options.report ?? (() => undefined)
   const clock = options.clock ?? { now: Date.now, monotonic: () => performance.now() }
   const volume = new Volume(options.driver)
-  await volume.open()
+  if (!options.isReadOnly) await volume.open()
   const settlement: Settlement = { settled: new Map(), failed: new Set(), discovery: undefined, stop: new AbortController() }
   return {
     volume,
@@ -87,10 +92,16 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
     locks: { digest: new KeyedMutex(), repository: new KeyedMutex() },
     settlement,
     manifests: new LRUCache({ maxSize: MANIFEST_CACHE_BYTES, sizeCalculation: ({ bytes }) => bytes.byteLength + 500 }),
-    sightings: new LRUCache({ max: REMEMBERED_SIGHTINGS }),
+    sightings: new LRUCache({ maxSize: REMEMBERED_SIGHTINGS, sizeCalculation: () => 1 }),
+    standing: { refusal: options.isReadOnly ? 'the registry is read-only' : undefined },
     clock,
     report,
   }
+}
+
+/** @throws OciError `UNAVAILABLE` when nothing may be written any more. */
+export function refuseUnlessWritable({ standing }: Registry): void {
+  if (standing.refusal) throw new OciError('UNAVAILABLE', { reason: standing.refusal })
 }
 
 /** Ends background work and closes the databases; call it once no operation is under way. */

@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { RepositoryName } from '../oci/name.ts'
 import { OciError } from '../oci/error.ts'
 import { manifestsFolder, repositoryFolder } from '../volume/layout.ts'
-import type { Registry } from './registry.ts'
+import { type Registry, refuseUnlessWritable } from './registry.ts'
 import { countRepositories, discoverRepositories, ensureRepository, everyRepository, listRepository } from './repositories.ts'
 import { settleLayers, settleRevisions, settleTags } from './settle-rows.ts'
 
@@ -12,6 +12,7 @@ import { settleLayers, settleRevisions, settleTags } from './settle-rows.ts'
  */
 export async function withRepository<T>(registry: Registry, repository: RepositoryName, work: () => Promise<T>): Promise<T> {
   return registry.locks.repository.run(repository, async () => {
+    refuseUnlessWritable(registry)
     await settleUnderLock(registry, repository)
     try {
       return await work()

@@ -3,7 +3,7 @@ import { OciError } from '../oci/error.ts'
 import type { RepositoryName } from '../oci/name.ts'
 import type { UploadChunk } from '../volume/uploads.ts'
 import { type Blob, commitBlob } from './blobs.ts'
-import type { Registry } from './registry.ts'
+import { type Registry, refuseUnlessWritable } from './registry.ts'
 
 export type { UploadChunk } from '../volume/uploads.ts'
 
@@ -15,6 +15,7 @@ export interface UploadStatus {
 
 /** Begins an upload. It is not durable: after a power cut the client starts again. */
 export async function startUpload(registry: Registry, repository: RepositoryName, algorithm: DigestAlgorithm = 'sha256'): Promise<UploadStatus> {
+  refuseUnlessWritable(registry)
   return { id: await registry.uploads.create(repository, algorithm, registry.clock.now()), offset: 0 }
 }
 

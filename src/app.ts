@@ -1,0 +1,284 @@
+import { createHash } from 'node:crypto'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Logger } from 'pino'
+import type { Authenticator } from './access/authenticate.ts'
+import { openHtpasswd } from './access/htpasswd.ts'
+import type { Config } from './config/schema.ts'
+import { AdminSocket } from './http/admin.ts'
+import type { HttpObserver } from './http/observer.ts'
+import { createServer, type HttpServer } from './http/server.ts'
+import type { HttpSettings } from './http/settings.ts'
+import { TlsFiles } from './http/tls-files.ts'
+import { IN_MEMORY, openIndex, openState } from './metadata/connect.ts'
+import { type AccessEntry, createAccessLog } from './observability/access-log.ts'
+import { createLogger } from './observability/log.ts'
+import { createMetrics, type Metrics } from './observability/metrics.ts'
+import type { Problem } from './pki/certificate-problems.ts'
+import { refuseProblems } from './pki/server-certificate.ts'
+import { startHousekeeping } from './registry/housekeeping.ts'
+import { closeRegistry, openRegistry, type Registry, type RegistryEvent } from './registry/registry.ts'
+import { FilesystemDriver } from './volume/filesystem.ts'
+import { CACHE, STATE } from './volume/layout.ts'
+import { VolumeLock } from './volume/lock.ts'
+import { findOwner, type Owner } from './volume/owner.ts'
+
+export interface OpenVolume {
+  readonly registry: Registry
+  close(): void
+}
+
+export interface VolumeOptions {
+  readonly isReadOnly?: boolean
+  /** How long to wait for whoever holds the volume. */
+  readonly patienceMs?: number
+  readonly report?: (event: RegistryEvent) => void
+  readonly onLockLost?: (reason: string) => void
+}
+
+/**
+ * Takes the volume below `root` for this process and opens a registry over it.
+ *
+ * @throws VolumeLockedError when another process has it.
+ */
+export async function openVolume(root: string, options: VolumeOptions = {}): Promise<OpenVolume> {
+  const driver = new FilesystemDriver(root)
+  const report = options.report ?? (() => undefined)
+  if (options.isReadOnly) {
+    const registry = await openRegistry({ driver, report, isReadOnly: true, openIndex: (tell) => openIndex(IN_MEMORY, tell), openState: () => openState(IN_MEMORY) })
+    return { registry, close: () => closeRegistry(registry) }
+  }
+  let opened: Registry | undefined
+  const onLost = (reason: string): void => {
+    if (opened) opened.standing.refusal = reason
+    options.onLockLost?.(reason)
+  }
+  const lock = await VolumeLock.take(root, { onLost, ...(options.patienceMs === undefined ? {} : { patienceMs: options.patienceMs }) })
+  const registry = await openRegistry({
+    driver,
+    report,
+    openIndex: (tell) => openIndex(join(root, CACHE, 'index.db'), tell),
+    openState: () => openState(join(root, STATE, 'state.db')),
+  })
+  opened = registry
+  const close = (): void => {
+    closeRegistry(registry)
+    lock.release()
+  }
+  return { registry, close }
+}
+
+export interface ServerOptions {
+  /** Refuses to start with a certificate that clients will trip over. */
+  readonly isStrict?: boolean
+  readonly warnings?: readonly string[]
+}
+
+export interface RunningServer {
+  /** `host:port`, or a socket's path. */
+  readonly addresses: readonly string[]
+  readonly url: string
+  /** Lets requests finish for the configured time, then ends everything. */
+  stop(): Promise<void>
+}
+
+/**
+ * Serves what a configuration says: opens certificate and key, takes the volume as its owner, listens, and gives up what
+ * privileges the volume does not need.
+ */
+export async function startServer(config: Config, options: ServerOptions = {}): Promise<RunningServer> {
+  const log = createLogger(config.log)
+  const metrics = createMetrics()
+  for (const warning of options.warnings ?? []) log.warn(warning)
+  const tls = await openTls(config, log, metrics, options.isStrict === true)
+  const root = config.storage.filesystem.rootdirectory
+  const owner = findForeignOwner(root)
+  actAs(owner)
+  const volume = await openVolume(root, volumeOptions(config, log, metrics))
+  const authenticator = await openAuthenticator(config, log)
+  const server = createServer({ ...serverParts(config, volume.registry, log, metrics, tls), authenticator, tls })
+  actAs(undefined)
+  await server.listen().catch((error: unknown) => {
+    volume.close()
+    throw error
+  })
+  becomeForGood(owner)
+  const admin = await openAdminSocket(root, volume.registry, log)
+  startHousekeeping(volume.registry, housekeeping(config, log, metrics))
+  const url = urlOf(config, server, tls !== undefined)
+  log.info({ url }, `listening on ${server.addresses.join(', ')}`)
+  const stop = async (): Promise<void> => {
+    await server.close(config.http.draintimeout)
+    await admin?.close()
+    await tls?.[Symbol.asyncDispose]()
+    await authenticator?.[Symbol.asyncDispose]()
+    volume.close()
+    log.info('stopped')
+  }
+  return { addresses: server.addresses, url, stop }
+}
+
+function urlOf(config: Config, server: HttpServer, isTls: boolean): string {
+  if (config.http.host) return config.http.host
+  const address = (server.addresses[0] ?? '').replace(/^(?:\[::\]|0\.0\.0\.0):/, 'localhost:')
+  return `${isTls ? 'https' : 'http'}://${address}`
+}
+
+async function openTls(config: Config, log: Logger, metrics: Metrics, isStrict: boolean): Promise<TlsFiles | undefined> {
+  const { certificate, key, ...rest } = config.http.tls
+  if (!certificate || !key) {
+    log.warn('serving plain HTTP: passwords and images can be read and changed on the way; set http.tls.certificate and http.tls.key')
+    return undefined
+  }
+  const warn = ({ sentence, remedy }: Problem): void => log.warn({ remedy }, sentence)
+  const show = (notAfter: Date): void => metrics.certificateExpiry.set(notAfter.getTime() / 1000)
+  const settings = { certificate, key, ...rest, clientauth: rest.clientcas.length > 0 ? rest.clientauth : undefined }
+  const tls = await new TlsFiles(settings, {
+    onProblem: warn,
+    onChange: ({ leaf }) => {
+      show(leaf.validToDate)
+      log.info({ notAfter: leaf.validTo }, 'the changed TLS files are served from now on')
+    },
+  }).open()
+  const { problems, leaf } = tls.current()
+  if (isStrict) refuseProblems(problems)
+  problems.forEach(warn)
+  show(leaf.validToDate)
+  return tls
+}
+
+function openAuthenticator(config: Config, log: Logger): Promise<Authenticator> | undefined {
+  const { htpasswd } = config.auth
+  if (htpasswd) return openHtpasswd({ ...htpasswd, onWarning: (message) => log.warn(message) })
+  log.warn('no authentication is configured: whoever reaches this registry may pull, push and delete; set auth.htpasswd')
+  return undefined
+}
+
+function volumeOptions(config: Config, log: Logger, metrics: Metrics): VolumeOptions {
+  return {
+    isReadOnly: config.storage.maintenance.readonly.enabled,
+    report: (event) => logEvent(event, log, metrics),
+    onLockLost: (reason) => log.error(`nothing is written any more: ${reason}; stop this server`),
+  }
+}
+
+const seenDamage = new Set<string>()
+
+function logEvent(event: RegistryEvent, log: Logger, metrics: Metrics): void {
+  switch (event.kind) {
+    case 'settling':
+      metrics.repositories.set({ state: 'settled' }, event.settled)
+      metrics.repositories.set({ state: 'pending' }, Math.max(0, event.repositories - event.settled))
+      return log.info(`compared ${event.settled} of ${event.repositories} repositories with the volume`)
+    case 'damaged-link':
+      if (seenDamage.has(event.path) || seenDamage.size > 10_000) return
+      seenDamage.add(event.path)
+      return log.warn({ path: event.path }, 'a link is empty or no digest: what it stood for is not served until it is pushed again')
+    case 'damaged-blob':
+      return log.error({ digest: event.digest, reason: event.reason }, 'a blob is damaged: it answers 404 until it is pushed again')
+    case 'index-replaced':
+      return log.warn({ reason: event.reason }, 'the index starts anew and is rebuilt from the volume')
+    case 'settle-failed':
+      return log.error({ repository: event.repository, err: event.cause }, 'a repository could not be compared with the volume')
+  }
+}
+
+function serverParts(config: Config, registry: Registry, log: Logger, metrics: Metrics, tls: TlsFiles | undefined) {
+  const health = {
+    problems: () => (registry.standing.refusal && !config.storage.maintenance.readonly.enabled ? [registry.standing.refusal] : []),
+    warnings: () => (tls?.problems() ?? []).map(({ sentence }) => sentence),
+  }
+  const source = { contentType: metrics.registry.contentType, render: () => metrics.registry.metrics() }
+  return { registry, settings: httpSettings(config), observer: observe(config, log, metrics), health, metrics: source }
+}
+
+function httpSettings({ http, storage, catalog, tags }: Config): Partial<HttpSettings> {
+  return {
+    addr: http.addr,
+    net: http.net,
+    host: http.host,
+    prefix: `${http.prefix}/`,
+    relativeUrls: http.relativeurls,
+    headers: http.headers,
+    deletionEnabled: storage.delete.enabled,
+    readOnly: storage.maintenance.readonly.enabled,
+    catalogMaxEntries: catalog.maxentries,
+    tagsMaxTags: tags.maxtags,
+    metricsPath: '/metrics',
+    debug: http.debug.addr ? { addr: http.debug.addr, metricsPath: http.debug.prometheus.enabled ? http.debug.prometheus.path : undefined } : undefined,
+  }
+}
+
+function observe(config: Config, log: Logger, metrics: Metrics): HttpObserver {
+  const writeAccess: (entry: AccessEntry) => void = createAccessLog(config.log)
+  return {
+    requestFinished(record) {
+      const handler = record.endpoint ?? 'none'
+      metrics.requests.inc({ handler, method: record.method, code: record.status })
+      metrics.durations.observe({ handler, method: record.method }, record.durationMs / 1000)
+      metrics.bytes.inc({ direction: 'received' }, record.bytesReceived)
+      metrics.bytes.inc({ direction: 'sent' }, record.bytesSent)
+      writeAccess({ ...record, user: record.account, time: new Date(record.startedAt), bytes: record.bytesSent })
+      log.debug({ requestId: record.requestId, method: record.method, url: record.url, status: record.status }, 'response completed')
+    },
+    requestFailed: (error, about) => log.error({ err: error, ...about }, 'a request failed'),
+  }
+}
+
+function housekeeping(config: Config, log: Logger, metrics: Metrics): Parameters<typeof startHousekeeping>[1] {
+  const { uploadpurging, readonly } = config.storage.maintenance
+  return {
+    purge: { ...uploadpurging, enabled: uploadpurging.enabled && !readonly.enabled },
+    gc: { ...config.lacre.gc, interval: readonly.enabled ? 0 : config.lacre.gc.interval },
+    onSwept: ({ repository, id }) => {
+      metrics.uploads.inc({ outcome: 'purged' })
+      log.info({ repository, upload: id }, 'an upload that was never finished is removed')
+    },
+    onCollected: ({ blobs, bytes }) => {
+      metrics.collections.inc({ outcome: 'done' })
+      metrics.collectedBlobs.inc(blobs)
+      metrics.collectedBytes.inc(bytes)
+      log.info({ blobs, bytes }, 'garbage collected')
+    },
+    onFailure: (task, cause) => log.error({ err: cause }, `could not ${task}`),
+  }
+}
+
+const ADMIN_SOCKET_NOTE = `${STATE}/admin.socket`
+
+async function openAdminSocket(root: string, registry: Registry, log: Logger): Promise<AdminSocket | undefined> {
+  if (registry.standing.refusal) return undefined
+  const name = createHash('sha256').update(root).digest('hex').slice(0, 16) // @NOTE a socket's path has 107 bytes at most
+  const socket = new AdminSocket(join(tmpdir(), `lacre-${process.geteuid?.() ?? 0}`, `${name}.sock`), registry)
+  try {
+    await socket.listen()
+    mkdirSync(join(root, STATE), { recursive: true })
+    writeFileSync(join(root, ADMIN_SOCKET_NOTE), socket.path)
+    return socket
+  } catch (error) {
+    log.warn({ err: error }, 'no admin socket: commands cannot reach this server')
+    return undefined
+  }
+}
+
+/** The owner of a volume that is not root's, when we are root: its files stay that owner's. */
+function findForeignOwner(root: string): Owner | undefined {
+  const owner = process.getuid?.() === 0 ? findOwner(root) : undefined
+  return owner?.uid === 0 ? undefined : owner
+}
+
+/** Changes who we act as, for now; `undefined` is who we started as. */
+function actAs(owner: Owner | undefined): void {
+  if (process.getuid?.() !== 0) return
+  process.seteuid?.(0)
+  process.setegid?.(owner?.gid ?? 0)
+  if (owner) process.seteuid?.(owner.uid)
+}
+
+function becomeForGood(owner: Owner | undefined): void {
+  if (!owner) return
+  process.setgroups?.([owner.gid])
+  process.setgid?.(owner.gid)
+  process.setuid?.(owner.uid)
+}

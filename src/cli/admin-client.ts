@@ -1,0 +1,71 @@
+import { readFileSync } from 'node:fs'
+import { request } from 'node:http'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { openVolume } from '../app.ts'
+import { type OperationLine, type OperationName, runOperation } from '../registry/operations.ts'
+import { STATE } from '../volume/layout.ts'
+import { VolumeLockedError } from '../volume/lock.ts'
+
+export interface OperationRequest {
+  /** The volume's root. */
+  readonly root: string
+  readonly name: OperationName
+  readonly parameters: Readonly<Record<string, unknown>>
+  readonly onLine: (line: OperationLine) => void
+}
+
+/** Runs an operation on a volume: in this process when nobody serves it, else through the server's admin socket. Its result. */
+export async function operate({ root, name, parameters, onLine }: OperationRequest): Promise<unknown> {
+  try {
+    const volume = await openVolume(root, { patienceMs: 0 })
+    try {
+      return await runOperation(volume.registry, name, parameters, { isServing: false, emit: onLine })
+    } finally {
+      volume.close()
+    }
+  } catch (error) {
+    if (!(error instanceof VolumeLockedError)) throw error
+    return await askServer({ root, name, parameters, onLine }, error)
+  }
+}
+
+/** The server said no; its words. */
+class ServerError extends Error {
+  readonly hint: string
+
+  constructor(message: string, hint: string) {
+    super(message)
+    this.name = 'ServerError'
+    this.hint = hint
+  }
+}
+
+async function askServer({ root, name, parameters, onLine }: OperationRequest, locked: VolumeLockedError): Promise<unknown> {
+  const socketPath = findSocket(root)
+  if (!socketPath) throw locked
+  const response = await post(socketPath, name, parameters, locked)
+  for await (const text of createInterface({ input: response })) {
+    const line = JSON.parse(text) as OperationLine | { result: unknown } | { error: { message: string; hint?: string } }
+    if ('result' in line) return line.result
+    if ('error' in line) throw new ServerError(line.error.message, line.error.hint ?? 'the log of the server says more')
+    onLine(line)
+  }
+  throw new ServerError('the server ended before the work was done', 'look at its log, and run the command again')
+}
+
+function post(socketPath: string, name: string, parameters: unknown, locked: VolumeLockedError): Promise<NodeJS.ReadableStream> {
+  return new Promise((resolve, reject) => {
+    const sent = request({ socketPath, method: 'POST', path: `/${name}` }, resolve)
+    sent.once('error', () => reject(locked))
+    sent.end(JSON.stringify(parameters))
+  })
+}
+
+function findSocket(root: string): string | undefined {
+  try {
+    return readFileSync(join(root, STATE, 'admin.socket'), 'utf8').trim()
+  } catch {
+    return undefined
+  }
+}

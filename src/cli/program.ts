@@ -1,0 +1,84 @@
+import { readFileSync } from 'node:fs'
+import { Command, CommanderError } from 'commander'
+import { findDataFolder } from '../config/load.ts'
+import { configCommand } from './config.ts'
+import { runHtpasswd } from './htpasswd.ts'
+import { registryProgram } from './registry.ts'
+import { serveCommand } from './serve.ts'
+import { upCommand } from './up.ts'
+import { userCommand } from './user.ts'
+import { checkCommand, gcCommand, reindexCommand, repoCommand, tagCommand } from './volume.ts'
+
+const OK = 0
+const FAILED = 1
+const USAGE = 2
+const DEFECT = 70
+
+/**
+ * Runs a command line. `--as registry` and `--as htpasswd` in front answer as those programs do.
+ *
+ * @returns the exit code: 0 done, 1 the user can mend it, 2 wrong usage, 70 a defect of ours.
+ */
+export async function run(argv: readonly string[]): Promise<number> {
+  const [flag, name, ...rest] = argv
+  if (flag === '--as' && name === 'htpasswd') return runHtpasswd(rest)
+  try {
+    if (flag === '--as' && name === 'registry') await registryProgram(readVersion()).parseAsync(rest, { from: 'user' })
+    else await lacreProgram().parseAsync([...argv], { from: 'user' })
+    return typeof process.exitCode === 'number' ? process.exitCode : OK
+  } catch (error) {
+    return report(error)
+  }
+}
+
+const EXAMPLE = `
+Examples:
+  lacre up                                   set up once, and serve over HTTPS
+  lacre serve /etc/docker/registry/config.yml   serve what a registry:2 configuration says
+  lacre user add alice                       another user who may log in
+
+The exit code is 0 for done, 1 for something you can mend, 2 for wrong usage and 70 for a defect of lacre.`
+
+function lacreProgram(): Command {
+  const data = findDataFolder()
+  const program = new Command('lacre')
+    .description('a private container registry that sets up its own HTTPS and users')
+    .version(`lacre ${readVersion()}`, '-v, --version')
+    .addHelpText('after', EXAMPLE)
+    .showHelpAfterError('(add --help for what is possible)')
+  const commands = [upCommand(data), serveCommand(), userCommand({ data }), repoCommand(data), tagCommand(data)]
+  const upkeep = [gcCommand(data), checkCommand(data), reindexCommand(data), configCommand()]
+  for (const command of [...commands, ...upkeep]) program.addCommand(command)
+  return exitOverridden(program)
+}
+
+/** Usage errors are thrown, so that they end in `run`. */
+function exitOverridden(command: Command): Command {
+  command.exitOverride()
+  for (const sub of command.commands) exitOverridden(sub)
+  return command
+}
+
+function report(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? OK : USAGE // commander has said what is wrong
+  const { message, hint, stack, detail } = error as Error & { hint?: unknown; detail?: unknown }
+  if (typeof hint === 'string') {
+    process.stderr.write(`lacre: ${message}\nhint: ${hint}\n`)
+    return FAILED
+  }
+  if (detail !== undefined || isSystemError(error)) {
+    process.stderr.write(`lacre: ${message}${detail === undefined ? '' : ` (${JSON.stringify(detail)})`}\n`)
+    return FAILED
+  }
+  process.stderr.write(`lacre: a defect: ${stack ?? message}\n`)
+  return DEFECT
+}
+
+/** Trouble with a file or a socket, which the message names. */
+function isSystemError(error: unknown): boolean {
+  return typeof (error as NodeJS.ErrnoException).syscall === 'string'
+}
+
+function readVersion(): string {
+  return (JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }).version
+}

@@ -1,0 +1,38 @@
+import { Command } from 'commander'
+import { type RunningServer, startServer } from '../app.ts'
+import { loadConfig } from '../config/load.ts'
+
+const EXAMPLES = `
+CONFIG is a registry:2 or registry:3 configuration file; without it the one that REGISTRY_CONFIGURATION_PATH names, then
+/etc/distribution/config.yml, then /etc/docker/registry/config.yml, then registry:2's own values. REGISTRY_* variables go
+on top of it.
+
+Examples:
+  lacre serve /etc/docker/registry/config.yml
+  REGISTRY_HTTP_ADDR=:443 REGISTRY_HTTP_TLS_CERTIFICATE=/certs/domain.crt REGISTRY_HTTP_TLS_KEY=/certs/domain.key lacre serve`
+
+/** `lacre serve [CONFIG]`: serves exactly what a configuration says, as registry:2 would, until SIGTERM or SIGINT. */
+export function serveCommand(): Command {
+  return new Command('serve')
+    .description('serve what a configuration says, as registry:2 would')
+    .argument('[config]', 'configuration file')
+    .option('--strict', 'refuse to start with a certificate that clients will trip over')
+    .addHelpText('after', EXAMPLES)
+    .action((path: string | undefined, { strict }: { strict?: boolean }) => serve(path, strict === true))
+}
+
+/** Returns when the server has stopped. */
+export async function serve(path: string | undefined, isStrict = false): Promise<void> {
+  const { config, warnings } = await loadConfig(path === undefined ? {} : { path })
+  await untilStopped(await startServer(config, { isStrict, warnings }))
+}
+
+/** Waits for SIGTERM or SIGINT and stops the server; a second signal ends the process at once. */
+export async function untilStopped(server: RunningServer): Promise<void> {
+  await new Promise<void>((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve())
+  })
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => process.exit(1))
+  await server.stop()
+  process.exit(0) // @NOTE worker threads and idle handles have nothing left to do
+}

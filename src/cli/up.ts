@@ -1,0 +1,98 @@
+import { existsSync, mkdirSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { Command } from 'commander'
+import { parseAccountName } from '../access/account-name.ts'
+import { addAccount } from '../access/accounts.ts'
+import { generatePassword } from '../access/passwords.ts'
+import { startServer } from '../app.ts'
+import { defaultConfig } from '../config/load.ts'
+import { hostNames } from '../pki/names.ts'
+import { ensureServerCertificate, type SelfMadeCertificate } from '../pki/self-made.ts'
+import { STATE } from '../volume/layout.ts'
+import { untilStopped } from './serve.ts'
+
+interface UpOptions {
+  readonly data: string
+  readonly port: string
+  readonly yes?: boolean
+  readonly json?: boolean
+}
+
+interface FirstUser {
+  readonly name: string
+  readonly password: string
+}
+
+const EXAMPLES = `
+The first time it makes a certificate authority, a certificate for the names given (without any: for this machine's name
+and addresses) and a user with a password that is shown once. After that the same command just serves.
+
+Examples:
+  lacre up
+  lacre up registry.intranet --port 443 --data /var/lib/registry`
+
+/** `lacre up [HOST…]`: sets up once, and serves over HTTPS until SIGTERM or SIGINT. */
+export function upCommand(data: string): Command {
+  return new Command('up')
+    .description('set up once, and serve over HTTPS')
+    .argument('[host...]', 'names and addresses that clients will use')
+    .option('--data <dir>', 'folder that everything lives in', data)
+    .option('--port <number>', 'port to serve on', '5000')
+    .option('-y, --yes', 'ask nothing')
+    .option('--json', 'print what was set up as one JSON document')
+    .addHelpText('after', EXAMPLES)
+    .action(up)
+}
+
+async function up(hosts: readonly string[], options: UpOptions): Promise<void> {
+  const port = Number(options.port)
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw Object.assign(new Error(`${options.port} is no port`), { hint: 'for example --port 5000' })
+  const root = resolve(options.data)
+  const isFirst = !existsSync(join(root, STATE, 'htpasswd'))
+  mkdirSync(join(root, STATE), { recursive: true, mode: 0o700 })
+  const names = hosts.length > 0 ? [...new Set([...hosts, 'localhost', '127.0.0.1', '::1'])] : hostNames()
+  const certificate = await ensureServerCertificate({ directory: join(root, STATE, 'tls'), names })
+  const user = isFirst ? await addFirstUser(join(root, STATE, 'htpasswd')) : undefined
+  const server = await startServer(configFor(root, port, certificate))
+  const listening = Number(/:(\d+)$/.exec(server.addresses[0] ?? '')?.[1] ?? port)
+  const address = `${names[0]?.includes(':') ? `[${names[0]}]` : names[0]}${listening === 443 ? '' : `:${listening}`}`
+  process.stdout.write(options.json ? `${JSON.stringify({ url: `https://${address}`, user, ...certificate })}\n` : welcome(address, certificate, user))
+  await untilStopped(server)
+}
+
+async function addFirstUser(path: string): Promise<FirstUser> {
+  const password = generatePassword()
+  await addAccount(path, parseAccountName('admin'), password)
+  return { name: 'admin', password }
+}
+
+function configFor(root: string, port: number, { certificatePath, keyPath }: SelfMadeCertificate) {
+  return defaultConfig({
+    http: { addr: `:${port}`, tls: { certificate: certificatePath, key: keyPath }, draintimeout: 10_000 },
+    storage: { filesystem: { rootdirectory: root }, delete: { enabled: true } },
+    auth: { htpasswd: { realm: 'lacre', path: join(root, STATE, 'htpasswd') } },
+    log: { accesslog: { disabled: true }, level: 'warn' },
+  })
+}
+
+function welcome(address: string, certificate: SelfMadeCertificate, user: FirstUser | undefined): string {
+  const login = user
+    ? `  user       ${user.name}\n  password   ${user.password}   (shown once; "lacre user passwd ${user.name}" makes another)\n`
+    : '  users      as before: "lacre user list" shows them\n'
+  return `
+  lacre serves https://${address}
+
+${login}  authority  ${certificate.caPath}
+             SHA-256 ${certificate.fingerprints.ca.replaceAll(':', '').toLowerCase()}
+  server pin ${certificate.spkiPin}
+
+Trust it on a client, log in and push:
+
+  sudo mkdir -p /etc/docker/certs.d/${address}
+  sudo cp ca.crt /etc/docker/certs.d/${address}/ca.crt     (the authority's file above)
+  docker login ${address}
+  docker tag alpine ${address}/alpine
+  docker push ${address}/alpine
+
+`
+}

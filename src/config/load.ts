@@ -1,0 +1,136 @@
+import { access, readFile } from 'node:fs/promises'
+import { basename } from 'node:path'
+import type { z } from 'zod'
+import { checkKeys, type Findings } from './check-keys.ts'
+import { checkValues } from './check-values.ts'
+import { ConfigError, type ConfigProblem } from './config-error.ts'
+import { applyEnvironment, CONFIGURATION_PATH, chooseType, type Environment } from './environment.ts'
+import { type Config, configSchema } from './schema.ts'
+import { findSources } from './sources.ts'
+import { findNearest, findNode, placeOf, type Section, toPlain } from './tree.ts'
+import { readYaml } from './yaml.ts'
+
+/** What `registry:2` has in its image. */
+const REGISTRY_2 = `
+version: 0.1
+log: {fields: {service: registry}}
+storage: {cache: {blobdescriptor: inmemory}, filesystem: {rootdirectory: /var/lib/registry}}
+http: {addr: ":5000", headers: {X-Content-Type-Options: [nosniff]}}
+health: {storagedriver: {enabled: true, interval: 10s, threshold: 3}}
+`
+
+const WELL_KNOWN_FILES = ['/etc/distribution/config.yml', '/etc/docker/registry/config.yml'] // registry:3, registry:2
+
+export interface LoadOptions {
+  /** The configuration file; without it the one of REGISTRY_CONFIGURATION_PATH, of registry:3, of registry:2, or registry:2's own values. */
+  readonly path?: string
+  readonly environment?: Environment
+  /** Looks for no file, and begins with registry:2's own values. */
+  readonly defaults?: 'registry2'
+}
+
+export interface LoadedConfig {
+  readonly config: Config
+  /** Effective key → `default`, `config.yml:4` or the name of a variable. */
+  readonly sources: ReadonlyMap<string, string>
+  /** Sentences about what is ignored or surprising. */
+  readonly warnings: readonly string[]
+  /** The file that was read; absent when there was none. */
+  readonly path?: string
+}
+
+/**
+ * The effective configuration of a file and the environment's `REGISTRY_*`.
+ *
+ * @throws ConfigError with every problem at once.
+ */
+export async function loadConfig(options: LoadOptions = {}): Promise<LoadedConfig> {
+  const environment = options.environment ?? process.env
+  const path = options.defaults ? undefined : (options.path ?? environment[CONFIGURATION_PATH] ?? (await findWellKnownFile()))
+  const text = path === undefined ? REGISTRY_2 : await readConfigFile(path)
+  const loaded = parseConfig(text, path === undefined ? undefined : basename(path), environment)
+  return path === undefined ? loaded : { ...loaded, path }
+}
+
+/** The configuration that `text` and `environment` make; `name` is the file's, absent for lacre's own defaults. */
+function parseConfig(text: string, name: string | undefined, environment: Environment): LoadedConfig {
+  const { tree, problems, warnings } = readYaml(text, name ?? 'default', name !== undefined)
+  if (!tree) throw new ConfigError(problems.map((problem) => ({ ...problem, path: problem.path || (name ?? '') })))
+  if (tree.kind !== 'section') throw new ConfigError([{ path: name ?? '', message: 'is empty', suggestion: 'begin it with "version: 0.1"' }])
+
+  const findings: Findings = { problems: [], warnings: [...warnings] }
+  for (const key of ['storage', 'auth']) chooseType(tree, key)
+  applyEnvironment(tree, environment, findings)
+  moveLogLevel(tree)
+  checkValues(tree, findings)
+  checkKeys(tree, findings)
+
+  const result = configSchema.safeParse(toPlain(tree))
+  const issues = result.error?.issues.map((issue) => toProblem(issue, tree)) ?? []
+  const reported = new Set(findings.problems.map((problem) => problem.path))
+  const all = [...findings.problems, ...issues.filter((issue) => !reported.has(issue.path))]
+  if (!result.success || all.length > 0) throw new ConfigError(all, findings.warnings)
+  return { config: result.data, sources: findSources(result.data, tree), warnings: findings.warnings }
+}
+
+/** The folder that holds everything where no configuration says so: LACRE_DATA, else `lacre-data` here. */
+export function findDataFolder(environment: Environment = process.env): string {
+  return environment['LACRE_DATA'] || './lacre-data'
+}
+
+/** Partial values for `defaultConfig`: durations in milliseconds, lists whole. */
+export type ConfigOverrides = { readonly [K in keyof Config]?: Overrides<Config[K]> }
+type Overrides<T> = T extends readonly unknown[] ? T : T extends object ? { readonly [K in keyof T]?: Overrides<T[K]> } : T
+
+/** registry:2's own configuration with some values of ours, for a server that is set up by flags. Reads no file and no environment. */
+export function defaultConfig(overrides: ConfigOverrides = {}): Config {
+  const { config } = parseConfig(REGISTRY_2, undefined, {})
+  return configSchema.parse(merge(config, overrides))
+}
+
+function merge(base: unknown, over: unknown): unknown {
+  if (over === undefined) return base
+  if (!isObject(base) || !isObject(over)) return over
+  const keys = new Set([...Object.keys(base), ...Object.keys(over)])
+  return Object.fromEntries([...keys].map((key) => [key, merge(base[key], over[key])]))
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+async function findWellKnownFile(): Promise<string | undefined> {
+  for (const path of WELL_KNOWN_FILES) {
+    const isThere = await access(path).then(
+      () => true,
+      (error: NodeJS.ErrnoException) => error.code !== 'ENOENT' && error.code !== 'ENOTDIR', // one that may not be read is not skipped
+    )
+    if (isThere) return path
+  }
+  return undefined
+}
+
+async function readConfigFile(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    const message = code === 'ENOENT' ? 'does not exist' : `cannot be read (${code ?? String(error)})`
+    throw new ConfigError([{ path, message, suggestion: `check the path, the argument before ${CONFIGURATION_PATH}` }])
+  }
+}
+
+/** The old `loglevel` counts where `log.level` is not set. */
+function moveLogLevel(root: Section): void {
+  const level = root.entries.get('loglevel')
+  root.entries.delete('loglevel')
+  if (!level || findNode(root, ['log', 'level'])) return
+  const log = root.entries.get('log')
+  if (log?.kind === 'section') log.entries.set('level', level)
+  else root.entries.set('log', { kind: 'section', entries: new Map([['level', level]]), where: level.where })
+}
+
+function toProblem(issue: z.core.$ZodIssue, root: Section): ConfigProblem {
+  const message = issue.code === 'custom' ? issue.message : issue.code === 'invalid_key' ? 'is no header name' : issue.message
+  return { path: issue.path.join('.'), ...placeOf(findNearest(root, issue.path)), message }
+}
