@@ -1,0 +1,116 @@
+import { CHOICE_OPTIONS, type Findings } from './check-keys.ts'
+import { findOrigin } from './http-schema.ts'
+import { isListenAddress } from './listen-address.ts'
+import { findNode, placeOf, type Scalar, type Section } from './tree.ts'
+
+/**
+ * What one key alone cannot tell: one driver, both halves of TLS, and values that mean something else than they seem to.
+ * Goes before the keys are checked, and removes values that Distribution ignores.
+ */
+export function checkValues(root: Section, findings: Findings): void {
+  for (const check of [checkVersion, checkStorage, checkAuth, checkAddress, checkTls, checkDeletion, checkHost, checkNanoseconds]) check(root, findings)
+}
+
+function checkVersion(root: Section, { problems }: Findings): void {
+  if (root.entries.has('version')) return
+  problems.push({ path: 'version', ...placeOf(root), message: 'is not set', suggestion: 'begin the file with "version: 0.1"' })
+  root.entries.set('version', { kind: 'scalar', value: '0.1', text: '0.1', where: 'default' })
+}
+
+function checkStorage(root: Section, { problems }: Findings): void {
+  const drivers = namesIn(root, 'storage').filter((name) => !CHOICE_OPTIONS.has(`storage.${name}`))
+  const suggestion = 'set REGISTRY_STORAGE=filesystem, or storage: {filesystem: {rootdirectory: /var/lib/registry}}'
+  if (drivers.length === 0) problems.push({ path: 'storage', ...placeOf(findNode(root, ['storage']) ?? root), message: 'names no driver', suggestion })
+  if (drivers.length > 1) {
+    const message = `names more than one driver: ${drivers.join(', ')}`
+    problems.push({ path: 'storage', ...placeOf(findNode(root, ['storage', drivers.at(-1) ?? '']) ?? root), message, suggestion })
+  }
+}
+
+function checkAuth(root: Section, { problems }: Findings): void {
+  const kinds = namesIn(root, 'auth')
+  const auth = findNode(root, ['auth'])
+  if (kinds.length > 1 && auth)
+    problems.push({ path: 'auth', ...placeOf(auth), message: `names more than one kind: ${kinds.join(', ')}`, suggestion: 'keep one' })
+}
+
+function checkAddress(root: Section, { problems }: Findings): void {
+  for (const path of ['http.addr', 'http.debug.addr']) {
+    const node = scalarAt(root, path)
+    const net = path === 'http.addr' && scalarAt(root, 'http.net')?.text === 'unix' ? 'unix' : 'tcp'
+    if (!node || isListenAddress(node.text, net)) continue
+    problems.push({
+      path,
+      ...placeOf(node),
+      message: `is no address: ${JSON.stringify(node.text.slice(0, 60))}`,
+      suggestion: 'write host:port or :port, for example :5000',
+    })
+  }
+  if (scalarAt(root, 'http.addr')) return
+  const suggestion = 'set REGISTRY_HTTP_ADDR=:5000, or http: {addr: :5000}'
+  problems.push({ path: 'http.addr', ...placeOf(findNode(root, ['http']) ?? root), message: 'is not set', suggestion })
+}
+
+function checkTls(root: Section, { problems, warnings }: Findings): void {
+  const certificate = scalarAt(root, 'http.tls.certificate')
+  const key = scalarAt(root, 'http.tls.key')
+  if (certificate?.text && !key?.text) problems.push(missingHalf('http.tls.key', 'http.tls.certificate', certificate))
+  if (key?.text && !certificate?.text) problems.push(missingHalf('http.tls.certificate', 'http.tls.key', key))
+  const clientcas = findNode(root, ['http', 'tls', 'clientcas'])
+  const namesAuthorities = clientcas?.kind === 'list' ? clientcas.items.length > 0 : Boolean(clientcas)
+  if (clientcas && namesAuthorities && !certificate)
+    warnings.push(`http.tls.clientcas has no effect without http.tls.certificate: no client is checked (${clientcas.where})`)
+  const minimum = scalarAt(root, 'http.tls.minimumtls')
+  if (minimum && /^tls1\.[01]$/.test(minimum.text))
+    warnings.push(`http.tls.minimumtls is ${minimum.text}, but TLS 1.2 is the oldest that is spoken (${minimum.where})`)
+}
+
+/** Distribution takes only a real boolean for `storage.delete.enabled` and ignores anything else. */
+function checkDeletion(root: Section, { warnings }: Findings): void {
+  const section = findNode(root, ['storage', 'delete'])
+  const node = scalarAt(root, 'storage.delete.enabled')
+  if (section?.kind !== 'section' || !node || typeof node.value === 'boolean') return
+  warnings.push(
+    `storage.delete.enabled is not true or false but ${JSON.stringify(node.text.slice(0, 60))}, so deletion stays off: write it without quotes (${node.where})`,
+  )
+  section.entries.delete('enabled')
+}
+
+/** Distribution ignores an `http.host` that is not a whole URL. */
+function checkHost(root: Section, { warnings }: Findings): void {
+  const section = findNode(root, ['http'])
+  const node = scalarAt(root, 'http.host')
+  if (section?.kind !== 'section' || !node || findOrigin(node.text)) return
+  if (node.text) warnings.push(`http.host is no URL and is ignored: write https://${node.text.slice(0, 60)} (${node.where})`)
+  section.entries.delete('host')
+}
+
+const DURATIONS = [
+  'http.draintimeout',
+  'storage.maintenance.uploadpurging.age',
+  'storage.maintenance.uploadpurging.interval',
+  'lacre.gc.grace',
+  'lacre.gc.interval',
+]
+
+function checkNanoseconds(root: Section, { warnings }: Findings): void {
+  for (const path of DURATIONS) {
+    const node = scalarAt(root, path)
+    const isTiny = Number.isInteger(node?.value) && Number(node?.value) > 0 && Number(node?.value) < 1e6
+    if (node && isTiny) warnings.push(`${path} is ${node.text} nanoseconds: write ${node.text}s for seconds (${node.where})`)
+  }
+}
+
+function namesIn(root: Section, key: string): string[] {
+  const node = root.entries.get(key)
+  return node?.kind === 'section' ? [...node.entries.keys()] : []
+}
+
+function scalarAt(root: Section, path: string): Scalar | undefined {
+  const node = findNode(root, path.split('.'))
+  return node?.kind === 'scalar' && node.value !== null ? node : undefined
+}
+
+function missingHalf(path: string, other: string, node: Scalar) {
+  return { path, ...placeOf(node), message: `is not set, but ${other} is`, suggestion: 'set both for HTTPS, or neither' }
+}

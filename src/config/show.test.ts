@@ -1,0 +1,30 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { listKeys } from './keys.ts'
+import { loadConfig } from './load.ts'
+import { formatConfig, formatKeys } from './show.ts'
+
+async function show(environment: Record<string, string>): Promise<string> {
+  return formatConfig(await loadConfig({ environment, defaults: 'registry2' }))
+}
+
+test('formatConfig shows key, value and source in columns', async () => {
+  const text = await show({ REGISTRY_HTTP_DRAINTIMEOUT: '90s' })
+  assert.match(text, /^http\.draintimeout +1m30s +REGISTRY_HTTP_DRAINTIMEOUT$/m)
+  assert.match(text, /^http\.relativeurls +false +default$/m)
+})
+
+test('formatConfig hides the secret and shows the warnings', async () => {
+  const text = await show({ REGISTRY_HTTP_SECRET: 'hush', REGISTRY_REDIS_ADDR: 'r:1' })
+  assert.doesNotMatch(text, /hush/)
+  assert.match(text, /^http\.secret +\(hidden\) +REGISTRY_HTTP_SECRET$/m)
+  assert.match(text, /^warning: redis is not used/m)
+})
+
+test('every key has a sentence, and formatKeys lists it', () => {
+  const text = formatKeys()
+  for (const { path, description } of listKeys()) {
+    assert.match(description, /^[A-Z].*\.$/, path)
+    assert.ok(text.includes(`${path}\n    ${description}`), path)
+  }
+})
