@@ -1,0 +1,82 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+
+const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
+const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800] // a 300 MB layer on a slow line takes minutes
+
+/** What is counted. No label ever holds what a client chose: no repository, tag, digest, account or address. */
+export type Metrics = ReturnType<typeof createMetrics>
+
+/** Metrics of one server, in a registry of their own; `registry.metrics()` is the text that is served. */
+export function createMetrics() {
+  const registry = new Registry()
+  const registers = [registry]
+  collectDefaultMetrics({ register: registry })
+  return {
+    registry,
+    ...requestMetrics(registers),
+    ...contentMetrics(registers),
+    ...collectionMetrics(registers),
+    /** What became of credentials: outcome `accepted`, `refused` or `throttled`. */
+    authentications: new Counter({ name: 'registry_auth_total', help: 'Credentials checked, by outcome.', labelNames: ['outcome'], registers }),
+    /** Seconds since 1970; 0 where there is no TLS. */
+    certificateExpiry: new Gauge({ name: 'registry_tls_certificate_expiry_timestamp_seconds', help: 'End of validity of the server certificate.', registers }),
+  }
+}
+
+function requestMetrics(registers: Registry[]) {
+  return {
+    requests: new Counter({ name: 'registry_http_requests_total', help: 'Requests answered.', labelNames: ['handler', 'method', 'code'], registers }),
+    durations: new Histogram({
+      name: 'registry_http_request_duration_seconds',
+      help: 'Time from the request line to the last byte of the answer.',
+      labelNames: ['handler', 'method'],
+      buckets: SECONDS,
+      registers,
+    }),
+    inFlight: new Gauge({ name: 'registry_http_in_flight_requests', help: 'Requests not answered yet.', labelNames: ['handler'], registers }),
+    /** Bodies, direction `received` or `sent`. */
+    bytes: new Counter({ name: 'registry_http_body_bytes_total', help: 'Bytes of bodies.', labelNames: ['direction'], registers }),
+  }
+}
+
+function contentMetrics(registers: Registry[]) {
+  return {
+    /** What became of uploads: outcome `started`, `finished`, `cancelled`, `mounted` or `purged`. */
+    uploads: new Counter({ name: 'registry_uploads_total', help: 'Upload sessions, by outcome.', labelNames: ['outcome'], registers }),
+    /** State `settled` (compared with the volume since the start) or `pending`. */
+    repositories: new Gauge({
+      name: 'registry_repositories',
+      help: 'Repositories, by whether they were compared with the volume.',
+      labelNames: ['state'],
+      registers,
+    }),
+  }
+}
+
+function collectionMetrics(registers: Registry[]) {
+  return {
+    collections: new Counter({ name: 'registry_gc_runs_total', help: 'Garbage collections, by outcome.', labelNames: ['outcome'], registers }),
+    collectedBlobs: new Counter({ name: 'registry_gc_blobs_deleted_total', help: 'Blobs deleted by garbage collection.', registers }),
+    collectedBytes: new Counter({ name: 'registry_gc_bytes_freed_total', help: 'Bytes freed by garbage collection.', registers }),
+  }
+}
+
+/** A request whose answer is out. */
+export interface CountedRequest {
+  /** The route's fixed name, never a path. */
+  readonly handler: string
+  readonly method: string
+  readonly status: number
+  readonly durationMs: number
+  readonly bytesReceived: number
+  readonly bytesSent: number
+}
+
+export function countRequest(metrics: Metrics, request: CountedRequest): void {
+  const { handler } = request
+  const method = METHODS.has(request.method) ? request.method : 'other'
+  metrics.requests.inc({ handler, method, code: String(request.status) })
+  metrics.durations.observe({ handler, method }, request.durationMs / 1000)
+  metrics.bytes.inc({ direction: 'received' }, request.bytesReceived)
+  metrics.bytes.inc({ direction: 'sent' }, request.bytesSent)
+}
