@@ -19,7 +19,8 @@ let folder: string
 
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'lacre-differential-'))
-  servers.push(await startOn(distribution, 'peer'), await startOn(underTest, 'ours'))
+  servers.push(await startOn(distribution, 'peer'))
+  servers.push(await startOn(underTest, 'ours'))
 })
 
 after(async () => {

@@ -59,7 +59,7 @@ async function takeTurn(turn: number, ledger: Ledger, last: Served | undefined):
     await change(program, turn, ledger)
     return await readServed(endpoint, ledger)
   } catch (cause) {
-    throw new Error(`turn ${turn}, of ${program.name}: ${(cause as Error).message}\n${server.output().slice(-2000)}`, { cause })
+    throw new Error(`turn ${turn}, of ${program.name}\n${server.output().slice(-2000)}`, { cause })
   } finally {
     await server.stop()
   }

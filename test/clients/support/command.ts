@@ -24,6 +24,13 @@ export interface Background {
   stop(patienceMs?: number): Promise<number>
 }
 
+/** What runs now; none of it may outlive the tests. */
+const running = new Set<ChildProcess>()
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL')
+})
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => process.exit(1))
+
 /** Runs a program to its end. Never throws for an exit code: that is the test's business. */
 export async function run(command: string, args: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
   const child = spawn(command, args, {
@@ -53,7 +60,8 @@ export function startBackground(command: string, args: readonly string[], option
   const written: string[] = []
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => written.push(chunk))
   child.stderr.setEncoding('utf8').on('data', (chunk: string) => written.push(chunk))
-  const exited = exitOf(child)
+  running.add(child)
+  const exited = exitOf(child).finally(() => running.delete(child))
   return { pid: child.pid ?? -1, output: () => written.join(''), exited, stop: (patienceMs = 15_000) => stop(child, exited, patienceMs) }
 }
 

@@ -1,16 +1,16 @@
 import { digestOf, type Endpoint, getBlob, getManifest, listRepositories, listTags } from './registry-client.ts'
 import type { Ledger } from './turn-images.ts'
 
-/** What a registry answers for everything that a ledger knows: one line per list, tag, manifest and blob. */
+/** What a registry answers for everything that a ledger knows: one line per list (sorted), tag, manifest and blob. */
 export type Served = Record<string, string>
 
 const GONE = 'not served'
 
 /** Asks for every list, tag, manifest and blob, with bytes, digests and media types. */
 export async function readServed(endpoint: Endpoint, ledger: Ledger): Promise<Served> {
-  const served: Served = { catalog: (await listRepositories(endpoint)).join(' ') }
+  const served: Served = { catalog: (await listRepositories(endpoint)).toSorted().join(' ') }
   for (const repository of ledger.manifests.keys()) {
-    const tags = await listTags(endpoint, repository)
+    const tags = (await listTags(endpoint, repository)).toSorted()
     served[`${repository} tags`] = tags.join(' ')
     for (const tag of tags) served[`${repository}:${tag}`] = await manifestLine(endpoint, repository, tag)
   }
