@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type AccessEntry, createAccessLog, formatAccess } from './access-log.ts'
+import { type AccessEntry, createAccessLog } from './access-log.ts'
 
 const entry: AccessEntry = {
   remoteAddress: '127.0.0.1',
@@ -13,12 +13,18 @@ const entry: AccessEntry = {
   userAgent: 'x"y',
 }
 
-test('formatAccess writes what Distribution writes', () => {
-  assert.equal(formatAccess(entry), String.raw`127.0.0.1 - - [21/Nov/2026:22:44:50 +0000] "GET /v2/ HTTP/1.1" 200 2 "" "x\"y"`)
+function write(fields: Partial<AccessEntry> = {}, disabled = false): string {
+  const lines: string[] = []
+  createAccessLog({ accesslog: { disabled } }, { write: (line) => void lines.push(line) })({ ...entry, ...fields })
+  return lines.join('')
+}
+
+test('the access log writes what Distribution writes', () => {
+  assert.equal(write(), `${String.raw`127.0.0.1 - - [21/Nov/2026:22:44:50 +0000] "GET /v2/ HTTP/1.1" 200 2 "" "x\"y"`}\n`)
 })
 
-test('formatAccess names the account', () => {
-  assert.match(formatAccess({ ...entry, user: 'alice' }), /^127\.0\.0\.1 - alice \[/)
+test('the access log names the account', () => {
+  assert.match(write({ user: 'alice' }), /^127\.0\.0\.1 - alice \[/)
 })
 
 for (const [what, fields, expected] of [
@@ -28,13 +34,7 @@ for (const [what, fields, expected] of [
   ['letters outside ASCII', { userAgent: 'é' }, String.raw`"\xc3\xa9"`],
   ['a space in the account', { user: 'a b' }, String.raw`- a\x20b [`],
 ] as const) {
-  test(`formatAccess escapes ${what}`, () => assert.ok(formatAccess({ ...entry, ...fields }).includes(expected)))
+  test(`the access log escapes ${what}`, () => assert.ok(write(fields).includes(expected)))
 }
 
-test('the access log writes a line, or nothing when it is disabled', () => {
-  const lines: string[] = []
-  const stream = { write: (line: string) => void lines.push(line) }
-  createAccessLog({ accesslog: { disabled: true } }, stream)(entry)
-  createAccessLog({ accesslog: { disabled: false } }, stream)(entry)
-  assert.deepEqual(lines, [`${formatAccess(entry)}\n`])
-})
+test('the access log writes nothing when it is disabled', () => assert.equal(write({}, true), ''))

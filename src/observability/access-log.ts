@@ -31,7 +31,7 @@ export function createAccessLog(settings: Pick<LogSettings, 'accesslog'>, stream
  *
  * @see https://httpd.apache.org/docs/2.4/logs.html#combined
  */
-export function formatAccess(entry: AccessEntry): string {
+function formatAccess(entry: AccessEntry): string {
   const { method, url, httpVersion, status, bytes } = entry
   const request = escapeField(`${method} ${url} HTTP/${httpVersion}`)
   const client = `${word(entry.remoteAddress)} - ${word(entry.user)} [${formatTime(entry.time)}]`

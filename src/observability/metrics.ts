@@ -1,6 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 
-const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800] // a 300 MB layer on a slow line takes minutes
 
 /** What is counted. No label ever holds what a client chose: no repository, tag, digest, account or address. */
@@ -59,24 +58,4 @@ function collectionMetrics(registers: Registry[]) {
     collectedBlobs: new Counter({ name: 'registry_gc_blobs_deleted_total', help: 'Blobs deleted by garbage collection.', registers }),
     collectedBytes: new Counter({ name: 'registry_gc_bytes_freed_total', help: 'Bytes freed by garbage collection.', registers }),
   }
-}
-
-/** A request whose answer is out. */
-export interface CountedRequest {
-  /** The route's fixed name, never a path. */
-  readonly handler: string
-  readonly method: string
-  readonly status: number
-  readonly durationMs: number
-  readonly bytesReceived: number
-  readonly bytesSent: number
-}
-
-export function countRequest(metrics: Metrics, request: CountedRequest): void {
-  const { handler } = request
-  const method = METHODS.has(request.method) ? request.method : 'other'
-  metrics.requests.inc({ handler, method, code: String(request.status) })
-  metrics.durations.observe({ handler, method }, request.durationMs / 1000)
-  metrics.bytes.inc({ direction: 'received' }, request.bytesReceived)
-  metrics.bytes.inc({ direction: 'sent' }, request.bytesSent)
 }
