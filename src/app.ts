@@ -46,7 +46,13 @@ export async function openVolume(root: string, options: VolumeOptions = {}): Pro
   const driver = new FilesystemDriver(root)
   const report = options.report ?? (() => undefined)
   if (options.isReadOnly) {
-    const registry = await openRegistry({ driver, report, isReadOnly: true, openIndex: (tell) => openIndex(IN_MEMORY, tell), openState: () => openState(IN_MEMORY) })
+    const registry = await openRegistry({
+      driver,
+      report,
+      isReadOnly: true,
+      openIndex: (tell) => openIndex(IN_MEMORY, tell),
+      openState: () => openState(IN_MEMORY),
+    })
     return { registry, close: () => closeRegistry(registry) }
   }
   let opened: Registry | undefined
@@ -83,6 +89,12 @@ export interface RunningServer {
   stop(): Promise<void>
 }
 
+/** Where a server logs and counts. */
+interface Edge {
+  readonly log: Logger
+  readonly metrics: Metrics
+}
+
 /**
  * Serves what a configuration says: opens certificate and key, takes the volume as its owner, listens, and gives up what
  * privileges the volume does not need.
@@ -90,14 +102,15 @@ export interface RunningServer {
 export async function startServer(config: Config, options: ServerOptions = {}): Promise<RunningServer> {
   const log = createLogger(config.log)
   const metrics = createMetrics()
+  const edge = { log, metrics }
   for (const warning of options.warnings ?? []) log.warn(warning)
-  const tls = await openTls(config, log, metrics, options.isStrict === true)
+  const tls = await openTls(config, edge, options.isStrict === true)
   const root = config.storage.filesystem.rootdirectory
   const owner = findForeignOwner(root)
   actAs(owner)
-  const volume = await openVolume(root, volumeOptions(config, log, metrics))
+  const volume = await openVolume(root, volumeOptions(config, edge))
   const authenticator = await openAuthenticator(config, log)
-  const server = createServer({ ...serverParts(config, volume.registry, log, metrics, tls), authenticator, tls })
+  const server = createServer({ ...serverParts(config, volume.registry, edge, tls), authenticator, tls })
   actAs(undefined)
   await server.listen().catch((error: unknown) => {
     volume.close()
@@ -105,7 +118,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   })
   becomeForGood(owner)
   const admin = await openAdminSocket(root, volume.registry, log)
-  startHousekeeping(volume.registry, housekeeping(config, log, metrics))
+  startHousekeeping(volume.registry, housekeeping(config, edge))
   const url = urlOf(config, server, tls !== undefined)
   log.info({ url }, `listening on ${server.addresses.join(', ')}`)
   const stop = async (): Promise<void> => {
@@ -125,7 +138,7 @@ function urlOf(config: Config, server: HttpServer, isTls: boolean): string {
   return `${isTls ? 'https' : 'http'}://${address}`
 }
 
-async function openTls(config: Config, log: Logger, metrics: Metrics, isStrict: boolean): Promise<TlsFiles | undefined> {
+async function openTls(config: Config, { log, metrics }: Edge, isStrict: boolean): Promise<TlsFiles | undefined> {
   const { certificate, key, ...rest } = config.http.tls
   if (!certificate || !key) {
     log.warn('serving plain HTTP: passwords and images can be read and changed on the way; set http.tls.certificate and http.tls.key')
@@ -155,42 +168,48 @@ function openAuthenticator(config: Config, log: Logger): Promise<Authenticator> 
   return undefined
 }
 
-function volumeOptions(config: Config, log: Logger, metrics: Metrics): VolumeOptions {
+function volumeOptions(config: Config, edge: Edge): VolumeOptions {
   return {
     isReadOnly: config.storage.maintenance.readonly.enabled,
-    report: (event) => logEvent(event, log, metrics),
-    onLockLost: (reason) => log.error(`nothing is written any more: ${reason}; stop this server`),
+    report: createReport(edge),
+    onLockLost: (reason) => edge.log.error(`nothing is written any more: ${reason}; stop this server`),
   }
 }
 
-const seenDamage = new Set<string>()
+const REMEMBERED_DAMAGE = 10_000
 
-function logEvent(event: RegistryEvent, log: Logger, metrics: Metrics): void {
-  switch (event.kind) {
-    case 'settling':
-      metrics.repositories.set({ state: 'settled' }, event.settled)
-      metrics.repositories.set({ state: 'pending' }, Math.max(0, event.repositories - event.settled))
-      return log.info(`compared ${event.settled} of ${event.repositories} repositories with the volume`)
-    case 'damaged-link':
-      if (seenDamage.has(event.path) || seenDamage.size > 10_000) return
-      seenDamage.add(event.path)
-      return log.warn({ path: event.path }, 'a link is empty or no digest: what it stood for is not served until it is pushed again')
-    case 'damaged-blob':
-      return log.error({ digest: event.digest, reason: event.reason }, 'a blob is damaged: it answers 404 until it is pushed again')
-    case 'index-replaced':
-      return log.warn({ reason: event.reason }, 'the index starts anew and is rebuilt from the volume')
-    case 'settle-failed':
-      return log.error({ repository: event.repository, err: event.cause }, 'a repository could not be compared with the volume')
+/** Tells each thing once, though pulls come across it again and again. */
+function createReport({ log, metrics }: Edge): (event: RegistryEvent) => void {
+  const told = new Set<string>()
+  const tellOnce = (what: string, tell: () => void): void => {
+    if (told.has(what) || told.size > REMEMBERED_DAMAGE) return
+    told.add(what)
+    tell()
+  }
+  return (event) => {
+    if (event.kind === 'settling') showSettling(event, { log, metrics })
+    if (event.kind === 'damaged-link')
+      tellOnce(event.path, () => log.warn({ path: event.path }, 'a link is empty or no digest: what it stood for is not served until it is pushed again'))
+    if (event.kind === 'damaged-blob') log.error({ digest: event.digest, reason: event.reason }, 'a blob is damaged: it answers 404 until it is pushed again')
+    if (event.kind === 'index-replaced') log.warn({ reason: event.reason }, 'the index starts anew and is rebuilt from the volume')
+    if (event.kind === 'settle-failed') log.error({ repository: event.repository, err: event.cause }, 'a repository could not be compared with the volume')
   }
 }
 
-function serverParts(config: Config, registry: Registry, log: Logger, metrics: Metrics, tls: TlsFiles | undefined) {
+function showSettling({ settled, repositories }: { settled: number; repositories: number }, { log, metrics }: Edge): void {
+  metrics.repositories.set({ state: 'settled' }, settled)
+  metrics.repositories.set({ state: 'pending' }, Math.max(0, repositories - settled))
+  log.info(`compared ${settled} of ${repositories} repositories with the volume`)
+}
+
+function serverParts(config: Config, registry: Registry, edge: Edge, tls: TlsFiles | undefined) {
+  const { metrics } = edge
   const health = {
     problems: () => (registry.standing.refusal && !config.storage.maintenance.readonly.enabled ? [registry.standing.refusal] : []),
     warnings: () => (tls?.problems() ?? []).map(({ sentence }) => sentence),
   }
   const source = { contentType: metrics.registry.contentType, render: () => metrics.registry.metrics() }
-  return { registry, settings: httpSettings(config), observer: observe(config, log, metrics), health, metrics: source }
+  return { registry, settings: httpSettings(config), observer: observe(config, edge), health, metrics: source }
 }
 
 function httpSettings({ http, storage, catalog, tags }: Config): Partial<HttpSettings> {
@@ -210,7 +229,7 @@ function httpSettings({ http, storage, catalog, tags }: Config): Partial<HttpSet
   }
 }
 
-function observe(config: Config, log: Logger, metrics: Metrics): HttpObserver {
+function observe(config: Config, { log, metrics }: Edge): HttpObserver {
   const writeAccess: (entry: AccessEntry) => void = createAccessLog(config.log)
   return {
     requestFinished(record) {
@@ -226,7 +245,7 @@ function observe(config: Config, log: Logger, metrics: Metrics): HttpObserver {
   }
 }
 
-function housekeeping(config: Config, log: Logger, metrics: Metrics): Parameters<typeof startHousekeeping>[1] {
+function housekeeping(config: Config, { log, metrics }: Edge): Parameters<typeof startHousekeeping>[1] {
   const { uploadpurging, readonly } = config.storage.maintenance
   return {
     purge: { ...uploadpurging, enabled: uploadpurging.enabled && !readonly.enabled },

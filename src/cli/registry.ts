@@ -1,6 +1,6 @@
 import { Command } from 'commander'
-import { CONFIG_FOR_COLLECTION, collect } from './volume.ts'
 import { serve } from './serve.ts'
+import { CONFIG_FOR_COLLECTION, collect } from './volume.ts'
 
 /** Distribution's own command line: `registry serve [CONFIG]`, `registry garbage-collect CONFIG [-d] [-m] [-q]`, `registry --version`. */
 export function registryProgram(version: string): Command {

@@ -61,7 +61,8 @@ async function readAuthorization({ user, passwordStdin }: RemoteOptions): Promis
 
 async function get({ server = '', ca }: RemoteOptions, path: string, authorization: string | undefined): Promise<{ body: string; link: string | undefined }> {
   const url = URL.canParse(path, server) ? new URL(path, server) : undefined
-  if (url?.protocol !== 'https:' && url?.protocol !== 'http:') throw new RemoteError(`${server} is no URL of a server`, 'for example --server https://registry.intranet:5000')
+  if (url?.protocol !== 'https:' && url?.protocol !== 'http:')
+    throw new RemoteError(`${server} is no URL of a server`, 'for example --server https://registry.intranet:5000')
   const response = await send(url, { ...(ca ? { ca: readFileSync(ca) } : {}), headers: authorization ? { Authorization: authorization } : {} })
   const body = await read(response)
   if (response.statusCode === 200) return { body, link: [response.headers['link']].flat()[0] }
@@ -72,7 +73,8 @@ async function get({ server = '', ca }: RemoteOptions, path: string, authorizati
 function send(url: URL, options: object): Promise<IncomingMessage> {
   const request = url.protocol === 'https:' ? secureRequest : plainRequest
   return new Promise((resolve, reject) => {
-    const failed = (cause: Error) => reject(new RemoteError(`cannot reach ${url.origin}: ${cause.message}`, 'check the URL; a certificate of your own authority needs --ca FILE'))
+    const failed = (cause: Error) =>
+      reject(new RemoteError(`cannot reach ${url.origin}: ${cause.message}`, 'check the URL; a certificate of your own authority needs --ca FILE'))
     request(url, options, resolve).once('error', failed).end()
   })
 }

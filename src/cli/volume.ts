@@ -23,7 +23,9 @@ interface VolumeOptions {
 export function repoCommand(data: string): Command {
   const list = withRemote(withVolume(new Command('list').description('list the repositories'), data))
     .addHelpText('after', '\nExamples:\n  lacre repo list\n  lacre repo list --server https://registry.intranet:5000 --user alice --ca ca.crt')
-    .action((options: VolumeOptions & RemoteOptions) => print(options, options.server ? listRemoteRepositories(options) : listHere(options, 'list-repositories')))
+    .action((options: VolumeOptions & RemoteOptions) =>
+      print(options, options.server ? listRemoteRepositories(options) : listHere(options, 'list-repositories')),
+    )
   return new Command('repo').description('the repositories').addCommand(list)
 }
 

@@ -6,11 +6,11 @@ export interface IndexTables {
   /** Written by registry/repositories.ts. A repository is listed in the catalog once it has a `_manifests` folder. */
   repository: { id: number; name: string; is_listed: number }
   /**
-   * Layer links. Written by registry/layers.ts. `target` is the digest that the link names, which in Distribution's alias
+   * Layer links. Written by registry/layer-rows.ts. `target` is the digest that the link names, which in Distribution's alias
    * form is another one than the link's path; `size` is the target's bytes, -1 while they are missing.
    */
   repository_blob: { repository_id: number; digest: string; target: string; size: number }
-  /** Revision links with what their bytes say. Written by registry/revisions.ts. `annotations` is JSON. */
+  /** Revision links with what their bytes say. Written by registry/revision-rows.ts. `annotations` is JSON. */
   manifest: {
     repository_id: number
     digest: string
@@ -20,11 +20,11 @@ export interface IndexTables {
     annotations: string | null
     size: number
   }
-  /** What a manifest names: its config, layers and children. Written by registry/revisions.ts. */
+  /** What a manifest names: its config, layers and children. Written by registry/revision-rows.ts. */
   manifest_reference: { repository_id: number; manifest: string; digest: string }
-  /** Written by registry/tags.ts. */
+  /** Written by registry/tag-rows.ts. */
   tag: { repository_id: number; name: string; digest: string }
-  /** Every digest a tag ever had here, the current one included. Written by registry/tags.ts. */
+  /** Every digest a tag ever had here, the current one included. Written by registry/tag-rows.ts. */
   tag_history: { repository_id: number; tag: string; digest: string }
 }
 

@@ -3,12 +3,12 @@ import type { RepositoryName } from '../oci/name.ts'
 import { findTagName } from '../oci/reference.ts'
 import { blobData, manifestsFolder, parentOf, repositoryFolder, tagCurrentLink, tagHistoryFolder, tagsFolder } from '../volume/layout.ts'
 import { inspectLink } from '../volume/links.ts'
-import { findManifest } from './manifests.ts'
 import { findMissingReferences } from './references.ts'
 import type { Registry } from './registry.ts'
 import { everyRepository } from './repositories.ts'
-import { selectHolders } from './revisions.ts'
+import { selectHolders } from './revision-rows.ts'
 import { settleUnderLock } from './settle.ts'
+import { findManifest } from './stored-manifests.ts'
 
 export interface CheckOptions {
   /** Reads and hashes every blob, too. */
@@ -76,21 +76,34 @@ async function checkDigestLinks(registry: Registry, repository: RepositoryName, 
       const path = `${folder}/${algorithm.name}/${name}/link`
       const link = await inspectLink(driver, path)
       if (link.state === 'damaged') find(damagedLink(repository, path))
-      if (link.state === 'there') await checkTarget(registry, repository, path, link.digest, find)
+      if (link.state === 'there') await checkTarget(registry, { repository, path, digest: link.digest }, find)
     }
   }
 }
 
-async function checkTarget(registry: Registry, repository: RepositoryName, path: string, digest: Digest, find: Find): Promise<void> {
+interface Target {
+  readonly repository: RepositoryName
+  /** The link's. */
+  readonly path: string
+  readonly digest: Digest
+}
+
+async function checkTarget(registry: Registry, { repository, path, digest }: Target, find: Find): Promise<void> {
   if ((await registry.blobs.findSize(digest)) === undefined) {
     return find({ kind: 'missing', repository, path: blobData(digest), sentence: `${path} names bytes that are not there: push ${digest} again` })
   }
   if (!path.includes('/_manifests/revisions/')) return
   const manifest = await findManifest(registry, digest).catch((error: { detail?: { reason?: string } }) => error.detail?.reason ?? 'it cannot be read')
   if (!manifest) return find({ kind: 'damaged', repository, path: blobData(digest), sentence: `the manifest ${digest} is damaged: push it again` })
-  if (typeof manifest === 'string') return find({ kind: 'damaged', repository, path: blobData(digest), sentence: `the manifest ${digest} is not one that is served: ${manifest}` })
+  if (typeof manifest === 'string')
+    return find({ kind: 'damaged', repository, path: blobData(digest), sentence: `the manifest ${digest} is not one that is served: ${manifest}` })
   for (const missing of await findMissingReferences(registry, repository, manifest.parsed)) {
-    find({ kind: 'missing', repository, path: blobData(missing), sentence: `the manifest ${digest} names ${missing}, which ${repository} does not have: push it again` })
+    find({
+      kind: 'missing',
+      repository,
+      path: blobData(missing),
+      sentence: `the manifest ${digest} names ${missing}, which ${repository} does not have: push it again`,
+    })
   }
 }
 
@@ -124,7 +137,8 @@ async function checkHistory(registry: Registry, repository: RepositoryName, fold
 async function checkStray(registry: Registry, repository: RepositoryName, folder: string, find: Find): Promise<void> {
   for (const { name, kind } of await registry.volume.driver.list(folder)) {
     const path = `${folder}/${name}`
-    if (kind === 'file' && name !== 'link') find({ kind: 'orphaned', repository, path, sentence: 'a file that no registry reads, left by a crash: it can be removed' })
+    if (kind === 'file' && name !== 'link')
+      find({ kind: 'orphaned', repository, path, sentence: 'a file that no registry reads, left by a crash: it can be removed' })
     if (kind === 'folder') await checkStray(registry, repository, path, find)
   }
 }
@@ -133,7 +147,8 @@ async function checkBlob(registry: Registry, digest: Digest, withBytes: boolean,
   const path = blobData(digest)
   const size = await registry.blobs.findSize(digest)
   if (size === undefined) return find({ kind: 'orphaned', path: parentOf(path), sentence: 'a folder without bytes' })
-  if (registry.rows.read((index) => selectHolders(index, digest)).length === 0) find({ kind: 'orphaned', path, sentence: `${size} bytes that nothing names: "lacre gc" removes them` })
+  if (registry.rows.read((index) => selectHolders(index, digest)).length === 0)
+    find({ kind: 'orphaned', path, sentence: `${size} bytes that nothing names: "lacre gc" removes them` })
   if (!withBytes) return
   const computed = await hashBlob(registry, digest)
   if (computed === digest) return registry.blobs.trust(digest)
@@ -149,4 +164,9 @@ async function hashBlob(registry: Registry, digest: Digest): Promise<Digest> {
   return hash.digest()
 }
 
-const damagedLink = (repository: RepositoryName, path: string): Finding => ({ kind: 'damaged', repository, path, sentence: 'the link is empty or no digest: push what it stood for again' })
+const damagedLink = (repository: RepositoryName, path: string): Finding => ({
+  kind: 'damaged',
+  repository,
+  path,
+  sentence: 'the link is empty or no digest: push what it stood for again',
+})

@@ -1,11 +1,12 @@
 import type { Digest } from '../oci/digest.ts'
 import type { RepositoryName } from '../oci/name.ts'
 import { layerLink, revisionLink } from '../volume/layout.ts'
-import { selectLayers, unlinkLayer } from './layers.ts'
+import { selectLayers } from './layer-rows.ts'
+import { unlinkLayer } from './layers.ts'
 import { removeManifest } from './manifests.ts'
 import { type Registry, sightingKey } from './registry.ts'
 import { everyRepository, findRepositoryId } from './repositories.ts'
-import { hasUnreadableRevisions, type RevisionLinks, selectHolders, selectReferences, selectRevisionLinks } from './revisions.ts'
+import { hasUnreadableRevisions, type RevisionLinks, selectHolders, selectReferences, selectRevisionLinks } from './revision-rows.ts'
 import { settleAll, withRepository } from './settle.ts'
 
 export interface CollectionOptions {
@@ -86,13 +87,13 @@ async function planRepository(registry: Registry, repository: RepositoryName, id
   const manifests: Digest[] = []
   const used = new Set<Digest>()
   for (const { digest } of revisions) {
-    if (!living.has(digest) && (await isGraceOver(registry, repository, revisionLink(repository, digest), digest, options))) manifests.push(digest)
+    if (!living.has(digest) && (await isGraceOver(registry, { repository, path: revisionLink(repository, digest), digest }, options))) manifests.push(digest)
     else for (const named of registry.rows.read((index) => selectReferences(index, id, digest))) used.add(named)
   }
   const layers: Digest[] = []
   for (const { digest, target } of registry.rows.read((index) => selectLayers(index, id))) {
     if (used.has(digest) || used.has(target)) continue
-    if (await isGraceOver(registry, repository, layerLink(repository, digest), digest, options)) layers.push(digest)
+    if (await isGraceOver(registry, { repository, path: layerLink(repository, digest), digest }, options)) layers.push(digest)
   }
   return { manifests, layers }
 }
@@ -117,8 +118,14 @@ function findLiving(registry: Registry, id: number, revisions: readonly Revision
   return living
 }
 
-async function isGraceOver(registry: Registry, repository: RepositoryName, link: string, digest: Digest, { graceMs, isServing }: Options): Promise<boolean> {
-  const stat = await registry.volume.driver.stat(link)
+interface Link {
+  readonly repository: RepositoryName
+  readonly path: string
+  readonly digest: Digest
+}
+
+async function isGraceOver(registry: Registry, { repository, path, digest }: Link, { graceMs, isServing }: Options): Promise<boolean> {
+  const stat = await registry.volume.driver.stat(path)
   if (!stat) return false
   const now = registry.clock.now()
   if (now - Math.min(stat.mtimeMs, now) < graceMs) return false

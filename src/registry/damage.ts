@@ -44,7 +44,12 @@ function selectDigests(state: StateDatabase): Digest[] {
 }
 
 function insertDamage(state: StateDatabase, digest: Digest, reason: string, found_at: string): void {
-  state.run(state.build.insertInto('damaged_blob').values({ digest, reason, found_at }).onConflict((on) => on.doNothing()))
+  state.run(
+    state.build
+      .insertInto('damaged_blob')
+      .values({ digest, reason, found_at })
+      .onConflict((on) => on.doNothing()),
+  )
 }
 
 function deleteDamage(state: StateDatabase, digest: Digest): void {

@@ -1,4 +1,4 @@
-import { collectGarbage, type CollectionSummary } from './collect-garbage.ts'
+import { type CollectionSummary, collectGarbage } from './collect-garbage.ts'
 import type { Registry } from './registry.ts'
 import { settleAll } from './settle.ts'
 import { type SweptUpload, sweepUploads } from './sweep.ts'

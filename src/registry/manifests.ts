@@ -1,6 +1,6 @@
 import { type Digest, digestAlgorithm, digestOf } from '../oci/digest.ts'
 import { OciError } from '../oci/error.ts'
-import { MANIFEST_LIMIT, type ParsedManifest, parseManifest } from '../oci/manifest.ts'
+import { parseManifest } from '../oci/manifest.ts'
 import type { RepositoryName } from '../oci/name.ts'
 import { formatReference, type Reference, type Tag } from '../oci/reference.ts'
 import { layerLink, revisionLink } from '../volume/layout.ts'
@@ -8,17 +8,13 @@ import { unlinkLayer } from './layers.ts'
 import { refuseMissingReferences } from './references.ts'
 import type { Registry } from './registry.ts'
 import { findRepositoryId, listRepository } from './repositories.ts'
-import { deleteRevision, insertRevision, isReferenced } from './revisions.ts'
+import { deleteRevision, insertRevision, isReferenced } from './revision-rows.ts'
 import { withRepository } from './settle.ts'
-import { findTag, insertTag, putTag, removeTag, selectTagsOf } from './tags.ts'
+import { findManifest, type Manifest } from './stored-manifests.ts'
+import { insertTag, selectTagsOf } from './tag-rows.ts'
+import { findTag, putTag, removeTag } from './tags.ts'
 
-/** A manifest as it was pushed, byte for byte, and what it says. */
-export interface Manifest {
-  readonly digest: Digest
-  readonly mediaType: string
-  readonly bytes: Buffer
-  readonly parsed: ParsedManifest
-}
+export type { Manifest } from './stored-manifests.ts'
 
 /**
  * The manifest a tag or a digest names in a repository, verified against its digest.
@@ -82,34 +78,6 @@ export async function removeManifest(registry: Registry, repository: RepositoryN
   const isUsed = rows.read((index) => isReferenced(index, id, digest))
   if (!isUsed) await unlinkLayer(registry, repository, digest)
   rows.change((index) => deleteRevision(index, id, digest))
-}
-
-/**
- * The bytes under a digest as a manifest, whichever repository it is in; `undefined` when they are missing or damaged.
- *
- * @throws OciError `MANIFEST_INVALID` when they are right but no manifest.
- */
-export async function findManifest(registry: Registry, digest: Digest): Promise<Manifest | undefined> {
-  const known = registry.manifests.get(digest)
-  if (known) return known
-  if (registry.damage.has(digest)) return undefined
-  const size = await registry.blobs.findSize(digest)
-  if (size === undefined) return undefined
-  if (size > MANIFEST_LIMIT) throw new OciError('MANIFEST_INVALID', { reason: 'larger than a manifest may be', size })
-  const bytes = await registry.blobs.read(digest, MANIFEST_LIMIT)
-  if (!bytes || !isIntact(registry, digest, bytes)) return undefined
-  const parsed = parseManifest(bytes)
-  const manifest: Manifest = { digest, mediaType: parsed.mediaType, bytes, parsed }
-  registry.manifests.set(digest, manifest)
-  return manifest
-}
-
-function isIntact(registry: Registry, digest: Digest, bytes: Buffer): boolean {
-  const computed = digestOf(bytes, digestAlgorithm(digest))
-  if (computed === digest) return true
-  registry.blobs.distrust(digest)
-  registry.damage.add(digest, `the bytes have the digest ${computed}`)
-  return false
 }
 
 async function lookUp(registry: Registry, repository: RepositoryName, reference: Reference): Promise<Manifest | undefined> {

@@ -4,10 +4,10 @@ import type { Descriptor } from '../oci/manifest.ts'
 import type { RepositoryName } from '../oci/name.ts'
 import { findTagName } from '../oci/reference.ts'
 import { repositoryFolder } from '../volume/layout.ts'
-import { findManifest } from './manifests.ts'
 import type { Registry } from './registry.ts'
-import { UNREADABLE } from './revisions.ts'
+import { UNREADABLE } from './revision-rows.ts'
 import { settled } from './settle.ts'
+import { findManifest } from './stored-manifests.ts'
 import { findTag } from './tags.ts'
 
 /** As distribution-spec v1.1.1, Listing Referrers, wants it in an index. */

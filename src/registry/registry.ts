@@ -10,8 +10,8 @@ import { KeyedMutex } from '../volume/mutex.ts'
 import { UploadStore } from '../volume/uploads.ts'
 import { Volume } from '../volume/volume.ts'
 import { Damage } from './damage.ts'
-import type { Manifest } from './manifests.ts'
 import { Rows } from './rows.ts'
+import type { Manifest } from './stored-manifests.ts'
 
 /** Milliseconds: `now` since 1970, `monotonic` since any moment, never set back. */
 export interface Clock {

@@ -18,4 +18,3 @@ export async function reindex(registry: Registry): Promise<number> {
   await settleAll(registry)
   return countRepositories(registry)
 }
-

@@ -93,7 +93,12 @@ export async function* walkRepositories(driver: Driver): AsyncGenerator<FoundRep
 
 /** The repository's row, made when it is missing. Inside a transaction. */
 export function ensureRepository(index: IndexDatabase, name: RepositoryName): number {
-  index.run(index.build.insertInto('repository').values({ id: null as never, name, is_listed: 0 }).onConflict((on) => on.doNothing()))
+  index.run(
+    index.build
+      .insertInto('repository')
+      .values({ id: null as never, name, is_listed: 0 })
+      .onConflict((on) => on.doNothing()),
+  )
   return findRepositoryId(index, name) ?? 0
 }
 

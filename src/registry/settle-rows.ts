@@ -5,11 +5,11 @@ import { OciError } from '../oci/error.ts'
 import type { RepositoryName } from '../oci/name.ts'
 import { findTagName, type Tag } from '../oci/reference.ts'
 import { layerLink, layersFolder, revisionLink, revisionsFolder, tagCurrentLink, tagHistoryFolder, tagsFolder } from '../volume/layout.ts'
-import { deleteLayer, insertLayer, type LayerRow, selectLayers } from './layers.ts'
-import { findManifest } from './manifests.ts'
+import { deleteLayer, insertLayer, type LayerRow, selectLayers } from './layer-rows.ts'
 import type { Registry } from './registry.ts'
-import { deleteRevision, insertRevision, insertUnreadableRevision, type RevisionRow, selectRevisions } from './revisions.ts'
-import { deleteHistory, deleteTagRows, insertHistory, insertTag, selectHistoryRows, selectTagRows } from './tags.ts'
+import { deleteRevision, insertRevision, insertUnreadableRevision, type RevisionRow, selectRevisions } from './revision-rows.ts'
+import { findManifest } from './stored-manifests.ts'
+import { deleteHistory, deleteTagRows, insertHistory, insertTag, selectHistoryRows, selectTagRows } from './tag-rows.ts'
 
 const ALGORITHMS: readonly DigestAlgorithm[] = ['sha256', 'sha512']
 const AT_ONCE = 32 // files looked at together
@@ -27,8 +27,16 @@ export async function settleLayers(registry: Registry, repository: RepositoryNam
   const gone = [...rows.keys()].filter((digest) => !found.has(digest))
   const changed = [...found.values()].filter((layer) => !isSameLayer(layer, rows.get(layer.digest)))
   return applyChanges(registry, [
-    ...gone.map((digest): Change => (index) => deleteLayer(index, id, digest)),
-    ...changed.map((layer): Change => (index) => insertLayer(index, id, layer)),
+    ...gone.map(
+      (digest): Change =>
+        (index) =>
+          deleteLayer(index, id, digest),
+    ),
+    ...changed.map(
+      (layer): Change =>
+        (index) =>
+          insertLayer(index, id, layer),
+    ),
   ])
 }
 
@@ -47,7 +55,13 @@ export async function settleRevisions(registry: Registry, repository: Repository
     if (revision) changes.push((index) => insertRevision(index, id, revision))
     else if (rows.get(digest) !== -1) changes.push((index) => insertUnreadableRevision(index, id, digest))
   })
-  const gone = [...rows.keys()].filter((digest) => !linked.has(digest)).map((digest): Change => (index) => deleteRevision(index, id, digest))
+  const gone = [...rows.keys()]
+    .filter((digest) => !linked.has(digest))
+    .map(
+      (digest): Change =>
+        (index) =>
+          deleteRevision(index, id, digest),
+    )
   return applyChanges(registry, [...gone, ...changes])
 }
 
@@ -71,7 +85,18 @@ function tagChanges(registry: Registry, id: number, current: ReadonlyMap<Tag, Di
   const rows = new Map(registry.rows.read((index) => selectTagRows(index, id)).map(({ name, digest }) => [name, digest]))
   const gone = [...rows.keys()].filter((tag) => !current.has(tag))
   const moved = [...current].filter(([tag, digest]) => rows.get(tag) !== digest)
-  return [...gone.map((tag): Change => (index) => deleteTagRows(index, id, tag)), ...moved.map(([tag, digest]): Change => (index) => insertTag(index, id, tag, digest))]
+  return [
+    ...gone.map(
+      (tag): Change =>
+        (index) =>
+          deleteTagRows(index, id, tag),
+    ),
+    ...moved.map(
+      ([tag, digest]): Change =>
+        (index) =>
+          insertTag(index, id, tag, digest),
+    ),
+  ]
 }
 
 function historyChanges(registry: Registry, id: number, history: ReadonlyMap<Tag, readonly Digest[]>): Change[] {
@@ -80,8 +105,16 @@ function historyChanges(registry: Registry, id: number, history: ReadonlyMap<Tag
   const gone = rows.filter(({ tag, digest }) => !history.get(tag)?.includes(digest))
   const added = [...history].flatMap(([tag, digests]) => digests.filter((digest) => !known.has(`${tag}@${digest}`)).map((digest) => ({ tag, digest })))
   return [
-    ...gone.map(({ tag, digest }): Change => (index) => deleteHistory(index, id, tag, digest)),
-    ...added.map(({ tag, digest }): Change => (index) => insertHistory(index, id, tag, digest)),
+    ...gone.map(
+      ({ tag, digest }): Change =>
+        (index) =>
+          deleteHistory(index, id, tag, digest),
+    ),
+    ...added.map(
+      ({ tag, digest }): Change =>
+        (index) =>
+          insertHistory(index, id, tag, digest),
+    ),
   ]
 }
 

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { RepositoryName } from '../oci/name.ts'
 import { OciError } from '../oci/error.ts'
+import type { RepositoryName } from '../oci/name.ts'
 import { manifestsFolder, repositoryFolder } from '../volume/layout.ts'
 import { type Registry, refuseUnlessWritable } from './registry.ts'
 import { countRepositories, discoverRepositories, ensureRepository, everyRepository, listRepository } from './repositories.ts'

@@ -1,4 +1,3 @@
-import type { IndexDatabase } from '../metadata/connect.ts'
 import type { Digest } from '../oci/digest.ts'
 import { OciError } from '../oci/error.ts'
 import type { RepositoryName } from '../oci/name.ts'
@@ -7,6 +6,7 @@ import { CURRENT_LINK_BELOW, historyLinkBelow, manifestsFolder, parentOf, tagCur
 import type { Registry } from './registry.ts'
 import { findRepositoryId } from './repositories.ts'
 import { settled, withRepository } from './settle.ts'
+import { deleteTagRows, selectHistory, selectTags } from './tag-rows.ts'
 
 export interface TagPage {
   /** All of them without it. */
@@ -80,62 +80,4 @@ function foldersBetween(top: string, file: string): string[] {
   const folders: string[] = []
   for (let at = parentOf(file); at.length >= top.length; at = parentOf(at)) folders.push(at)
   return folders
-}
-
-/** Inside a transaction. */
-export function insertTag(index: IndexDatabase, repository_id: number, name: Tag, digest: Digest): void {
-  const query = index.build.insertInto('tag').values({ repository_id, name, digest })
-  index.run(query.onConflict((on) => on.columns(['repository_id', 'name']).doUpdateSet({ digest })))
-  insertHistory(index, repository_id, name, digest)
-}
-
-/** Inside a transaction. */
-export function insertHistory(index: IndexDatabase, repository_id: number, tag: Tag, digest: Digest): void {
-  index.run(index.build.insertInto('tag_history').values({ repository_id, tag, digest }).onConflict((on) => on.doNothing()))
-}
-
-/** Inside a transaction. */
-export function deleteTagRows(index: IndexDatabase, repositoryId: number | undefined, tag: Tag): void {
-  if (repositoryId === undefined) return
-  index.run(index.build.deleteFrom('tag').where('repository_id', '=', repositoryId).where('name', '=', tag))
-  index.run(index.build.deleteFrom('tag_history').where('repository_id', '=', repositoryId).where('tag', '=', tag))
-}
-
-/** Inside a transaction. */
-export function deleteHistory(index: IndexDatabase, repositoryId: number, tag: Tag, digest: Digest): void {
-  const query = index.build.deleteFrom('tag_history').where('repository_id', '=', repositoryId)
-  index.run(query.where('tag', '=', tag).where('digest', '=', digest))
-}
-
-/** Tags that point to a manifest, by its repository's rows. */
-export function selectTagsOf(index: IndexDatabase, repositoryId: number, digest: Digest): Tag[] {
-  const query = index.build.selectFrom('tag').select('name').where('repository_id', '=', repositoryId)
-  return index.all(query.where('digest', '=', digest).orderBy('name')).map(({ name }) => name as Tag)
-}
-
-export function selectTagRows(index: IndexDatabase, repositoryId: number): { readonly name: Tag; readonly digest: Digest }[] {
-  const query = index.build.selectFrom('tag').select(['name', 'digest']).where('repository_id', '=', repositoryId)
-  return index.all(query) as { name: Tag; digest: Digest }[]
-}
-
-export function selectHistoryRows(index: IndexDatabase, repositoryId: number): { readonly tag: Tag; readonly digest: Digest }[] {
-  const query = index.build.selectFrom('tag_history').select(['tag', 'digest']).where('repository_id', '=', repositoryId)
-  return index.all(query) as { tag: Tag; digest: Digest }[]
-}
-
-function selectHistory(index: IndexDatabase, repositoryId: number, tag: Tag): Digest[] {
-  const query = index.build.selectFrom('tag_history').select('digest').where('repository_id', '=', repositoryId)
-  return index.all(query.where('tag', '=', tag)).map(({ digest }) => digest as Digest)
-}
-
-function selectTags(index: IndexDatabase, repository: RepositoryName, after: string, limit: number): string[] {
-  const query = index.build
-    .selectFrom('tag')
-    .innerJoin('repository', 'repository.id', 'tag.repository_id')
-    .select('tag.name')
-    .where('repository.name', '=', repository)
-    .where('tag.name', '>', after)
-    .orderBy('tag.name')
-    .limit(limit)
-  return index.all(query).map(({ name }) => name)
 }

@@ -35,12 +35,19 @@ export async function appendToUpload(registry: Registry, repository: RepositoryN
   return registry.uploads.claim(repository, id, async () => ({ id, offset: await append(registry, repository, id, chunk) }))
 }
 
+export interface UploadEnd {
+  /** What all the bytes must have. */
+  readonly digest: Digest
+  /** The last of them, when the client sends some along. */
+  readonly chunk?: UploadChunk | undefined
+}
+
 /**
  * Ends an upload: its bytes become a blob of the repository, verified and durable on return.
  *
  * @throws OciError as `appendToUpload`; `DIGEST_INVALID` when the bytes have another digest: then the upload is gone.
  */
-export async function finishUpload(registry: Registry, repository: RepositoryName, id: string, digest: Digest, chunk?: UploadChunk): Promise<Blob> {
+export async function finishUpload(registry: Registry, repository: RepositoryName, id: string, { digest, chunk }: UploadEnd): Promise<Blob> {
   await registry.uploads.getOffset(repository, id)
   return registry.uploads.claim(repository, id, async () => {
     if (chunk) await append(registry, repository, id, chunk)
@@ -60,7 +67,7 @@ export async function finishUpload(registry: Registry, repository: RepositoryNam
 export async function putBlob(registry: Registry, repository: RepositoryName, digest: Digest, chunk: UploadChunk): Promise<Blob> {
   const { id } = await startUpload(registry, repository, digestAlgorithm(digest))
   try {
-    return await finishUpload(registry, repository, id, digest, chunk)
+    return await finishUpload(registry, repository, id, { digest, chunk })
   } catch (error) {
     await registry.uploads.remove(repository, id)
     throw error

@@ -1,6 +1,6 @@
+import { spawn } from 'node:child_process'
 import { constants, createReadStream } from 'node:fs'
 import { type FileHandle, mkdir, open, readdir, rename, rmdir, stat, unlink, utimes } from 'node:fs/promises'
-import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import type { ByteRange } from '../oci/byte-range.ts'

@@ -1,4 +1,4 @@
-import { type Digest, digestAlgorithm, digestHex, type DigestAlgorithm } from '../oci/digest.ts'
+import { type Digest, type DigestAlgorithm, digestAlgorithm, digestHex } from '../oci/digest.ts'
 import type { RepositoryName } from '../oci/name.ts'
 import type { Tag } from '../oci/reference.ts'
 

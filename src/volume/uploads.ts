@@ -94,12 +94,17 @@ export class UploadStore {
     } finally {
       await handle.close()
     }
-    if (chunk.length !== undefined && handle.size - offset !== chunk.length) throw new OciError('SIZE_INVALID', { stated: chunk.length, received: handle.size - offset })
+    if (chunk.length !== undefined && handle.size - offset !== chunk.length)
+      throw new OciError('SIZE_INVALID', { stated: chunk.length, received: handle.size - offset })
     return handle.size
   }
 
   /** Syncs the bytes and hashes them (anew, when this process has not seen all of them). Under a claim. */
-  async seal(repository: RepositoryName, id: string, algorithm: DigestAlgorithm): Promise<{ readonly path: string; readonly digest: Digest; readonly size: number }> {
+  async seal(
+    repository: RepositoryName,
+    id: string,
+    algorithm: DigestAlgorithm,
+  ): Promise<{ readonly path: string; readonly digest: Digest; readonly size: number }> {
     const path = uploadData(repository, id)
     const handle = await this.#openData(repository, id)
     try {

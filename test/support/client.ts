@@ -32,7 +32,7 @@ export class Client {
     const digest = digestOf(bytes)
     await this.#during([{ cell: cellOf.blob(this.#repository, digest), value: PRESENT }], async () => {
       const { id } = await startUpload(this.#registry, this.#repository)
-      await finishUpload(this.#registry, this.#repository, id, digest, { body: Readable.from([bytes]) })
+      await finishUpload(this.#registry, this.#repository, id, { digest, chunk: { body: Readable.from([bytes]) } })
     })
   }
 

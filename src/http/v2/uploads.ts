@@ -42,7 +42,9 @@ export async function finishUpload(exchange: Exchange<'name' | 'session'>): Prom
   const digest = query.get('digest')
   if (!digest) throw new OciError('DIGEST_INVALID', 'digest missing')
   const expected = parseDigest(digest)
-  const blob = await withTrueRange(exchange, () => uploads.finishUpload(registry, params.name, params.session, expected, readLastChunk(exchange)))
+  const blob = await withTrueRange(exchange, () =>
+    uploads.finishUpload(registry, params.name, params.session, { digest: expected, chunk: readLastChunk(exchange) }),
+  )
   return createdBlob(exchange, blob)
 }
 

@@ -1,0 +1,40 @@
+import { type Digest, digestAlgorithm, digestOf } from '../oci/digest.ts'
+import { OciError } from '../oci/error.ts'
+import { MANIFEST_LIMIT, type ParsedManifest, parseManifest } from '../oci/manifest.ts'
+import type { Registry } from './registry.ts'
+
+/** A manifest as it was pushed, byte for byte, and what it says. */
+export interface Manifest {
+  readonly digest: Digest
+  readonly mediaType: string
+  readonly bytes: Buffer
+  readonly parsed: ParsedManifest
+}
+
+/**
+ * The bytes under a digest as a manifest, whichever repository it is in; `undefined` when they are missing or damaged.
+ *
+ * @throws OciError `MANIFEST_INVALID` when they are right but no manifest.
+ */
+export async function findManifest(registry: Registry, digest: Digest): Promise<Manifest | undefined> {
+  const known = registry.manifests.get(digest)
+  if (known) return known
+  if (registry.damage.has(digest)) return undefined
+  const size = await registry.blobs.findSize(digest)
+  if (size === undefined) return undefined
+  if (size > MANIFEST_LIMIT) throw new OciError('MANIFEST_INVALID', { reason: 'larger than a manifest may be', size })
+  const bytes = await registry.blobs.read(digest, MANIFEST_LIMIT)
+  if (!bytes || !isIntact(registry, digest, bytes)) return undefined
+  const parsed = parseManifest(bytes)
+  const manifest: Manifest = { digest, mediaType: parsed.mediaType, bytes, parsed }
+  registry.manifests.set(digest, manifest)
+  return manifest
+}
+
+function isIntact(registry: Registry, digest: Digest, bytes: Buffer): boolean {
+  const computed = digestOf(bytes, digestAlgorithm(digest))
+  if (computed === digest) return true
+  registry.blobs.distrust(digest)
+  registry.damage.add(digest, `the bytes have the digest ${computed}`)
+  return false
+}
