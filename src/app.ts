@@ -22,7 +22,7 @@ import { closeRegistry, openRegistry, type Registry, type RegistryEvent } from '
 import { FilesystemDriver } from './volume/filesystem.ts'
 import { CACHE, STATE } from './volume/layout.ts'
 import { VolumeLock } from './volume/lock.ts'
-import { findOwner, type Owner } from './volume/owner.ts'
+import { actAs, becomeForGood, findForeignOwner } from './volume/owner.ts'
 
 export interface OpenVolume {
   readonly registry: Registry
@@ -279,25 +279,4 @@ async function openAdminSocket(root: string, registry: Registry, log: Logger): P
     log.warn({ err: error }, 'no admin socket: commands cannot reach this server')
     return undefined
   }
-}
-
-/** The owner of a volume that is not root's, when we are root: its files stay that owner's. */
-function findForeignOwner(root: string): Owner | undefined {
-  const owner = process.getuid?.() === 0 ? findOwner(root) : undefined
-  return owner?.uid === 0 ? undefined : owner
-}
-
-/** Changes who we act as, for now; `undefined` is who we started as. */
-function actAs(owner: Owner | undefined): void {
-  if (process.getuid?.() !== 0) return
-  process.seteuid?.(0)
-  process.setegid?.(owner?.gid ?? 0)
-  if (owner) process.seteuid?.(owner.uid)
-}
-
-function becomeForGood(owner: Owner | undefined): void {
-  if (!owner) return
-  process.setgroups?.([owner.gid])
-  process.setgid?.(owner.gid)
-  process.setuid?.(owner.uid)
 }
