@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { OciError } from '../oci/error.ts'
+import type { Exchange } from './exchange.ts'
 
 const MiB = 1024 * 1024
 const READ_AHEAD = MiB
@@ -23,17 +24,18 @@ export class RequestBody extends Readable {
   }
   readonly #onEnd = () => this.push(null)
   readonly #onClose = () => {
-    if (!this.#request.complete) this.destroy(new ClientGoneError())
+    if (!this.#request.readableEnded) this.destroy(new ClientGoneError())
   }
 
   constructor(request: IncomingMessage) {
     super({ highWaterMark: READ_AHEAD })
     this.#request = request
+    this.on('error', () => undefined) // the client may go before anybody reads, and that is no reason to end the process
   }
 
   override _construct(callback: (error?: Error) => void): void {
     this.#request.on('end', this.#onEnd).on('close', this.#onClose).on('error', this.#onClose)
-    callback(this.#request.destroyed && !this.#request.complete ? new ClientGoneError() : undefined)
+    callback(this.#request.destroyed && !this.#request.readableEnded ? new ClientGoneError() : undefined)
   }
 
   override _read(): void {
@@ -63,11 +65,11 @@ export class ClientGoneError extends Error {
  *
  * @throws OciError `MANIFEST_INVALID` (413) past `limit` bytes, before reading when the client states its length.
  */
-export async function readSmallBody(body: Readable, statedLength: number | undefined, limit: number): Promise<Buffer> {
-  if ((statedLength ?? 0) > limit) throw tooLarge(limit)
+export async function readSmallBody({ contentLength = 0, openBody }: Pick<Exchange, 'contentLength' | 'openBody'>, limit: number): Promise<Buffer> {
+  if (contentLength > limit) throw tooLarge(limit)
   const chunks: Buffer[] = []
   let size = 0
-  for await (const chunk of body as AsyncIterable<Buffer>) {
+  for await (const chunk of openBody() as AsyncIterable<Buffer>) {
     size += chunk.length
     if (size > limit) throw tooLarge(limit)
     chunks.push(chunk)

@@ -2,6 +2,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
+import { Server as TlsServer } from 'node:tls'
 
 const SWEEP_MS = 50
 
@@ -14,6 +15,8 @@ interface Turn {
 export class Connections {
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
+  /** Those that have not sent a whole request yet: Node does not count them as idle. */
+  readonly #silent = new Set<Duplex>()
   readonly #turns = new WeakMap<Duplex, Turn>()
   #isDraining = false
 
@@ -27,7 +30,14 @@ export class Connections {
       this.#sockets.add(socket)
       socket.once('close', () => this.#sockets.delete(socket))
     })
-    this.#server.prependListener('request', (request, response) => this.#turns.set(request.socket, { request, response }))
+    this.#server.on(this.#server instanceof TlsServer ? 'secureConnection' : 'connection', (socket: Socket) => {
+      this.#silent.add(socket)
+      socket.once('close', () => this.#silent.delete(socket))
+    })
+    this.#server.prependListener('request', (request, response) => {
+      this.#silent.delete(request.socket)
+      this.#turns.set(request.socket, { request, response })
+    })
     this.#server.setTimeout(idleTimeoutMs, (socket: Socket) => this.#judge(socket, idleTimeoutMs))
   }
 
@@ -43,13 +53,18 @@ export class Connections {
   async close(drainMs: number): Promise<void> {
     this.#isDraining = true
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
-    const sweep = setInterval(() => this.#server.closeIdleConnections(), SWEEP_MS)
+    const sweep = setInterval(() => this.#endIdle(), SWEEP_MS)
     const enough = new AbortController()
     const deadline = delay(drainMs, undefined, { signal: enough.signal }).then(() => this.#destroyAll())
     await closed
     clearInterval(sweep)
     enough.abort()
     await deadline.catch(() => undefined)
+  }
+
+  #endIdle(): void {
+    this.#server.closeIdleConnections()
+    for (const socket of this.#silent) socket.destroy()
   }
 
   #destroyAll(): void {

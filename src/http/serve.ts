@@ -53,15 +53,15 @@ async function send({ request, response }: Call, reply: Reply, headers: Headers)
 
 /** Tells the client of the error if that is still possible; once an answer has begun, breaking it off is all that is left. */
 async function refuse(call: Call, error: unknown, headers: Headers, observer: HttpObserver): Promise<Outcome> {
-  if (isClientGone(call, error)) return breakOff(call)
+  if (isClientGone(call)) return breakOff(call)
   if (!(error instanceof OciError) || error.status >= 500)
     observer.requestFailed(error, { requestId: call.id, method: call.request.method ?? '', url: call.url })
   if (call.response.headersSent) return breakOff(call)
   return send(call, errorReply(error), headers).catch(() => breakOff(call))
 }
 
-function isClientGone({ request }: Call, error: unknown): boolean {
-  return error instanceof ClientGoneError || request.socket.destroyed
+function isClientGone({ request, findings }: Call): boolean {
+  return request.socket.destroyed || findings.body?.errored instanceof ClientGoneError
 }
 
 function breakOff({ response }: Call): Outcome {

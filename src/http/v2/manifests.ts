@@ -33,7 +33,7 @@ export async function putManifest(exchange: Exchange<'name' | 'reference'>): Pro
   const { registry, params, headers, locate } = exchange
   const tags = tagsOf(exchange)
   const contentType = bareMediaType(headers['content-type'])
-  const bytes = await readSmallBody(exchange.openBody(), exchange.contentLength, MANIFEST_LIMIT)
+  const bytes = await readSmallBody(exchange, MANIFEST_LIMIT)
   const { digest, parsed } = await manifests.putManifest(registry, params.name, {
     bytes,
     tags,
