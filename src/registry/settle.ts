@@ -30,7 +30,7 @@ export async function settled(registry: Registry, repository: RepositoryName): P
 }
 
 /** Takes back that a repository's rows, and the durability of its last commit, may be believed. */
-export function distrust(registry: Registry, repository: RepositoryName): void {
+function distrust(registry: Registry, repository: RepositoryName): void {
   registry.settlement.settled.delete(repository)
   registry.settlement.failed.add(repository)
 }

@@ -10,7 +10,7 @@ import type { Tag } from '../oci/reference.ts'
 export const V2 = 'docker/registry/v2'
 export const BLOBS = `${V2}/blobs`
 export const REPOSITORIES = `${V2}/repositories`
-export const OURS = 'lacre'
+const OURS = 'lacre'
 export const STAGING = `${OURS}/tmp`
 export const TRASH = `${OURS}/trash`
 export const STATE = `${OURS}/state`
