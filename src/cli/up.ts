@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { Command } from 'commander'
 import { parseAccountName } from '../access/account-name.ts'
@@ -53,11 +53,24 @@ async function up(hosts: readonly string[], options: UpOptions): Promise<void> {
   const names = hosts.length > 0 ? [...new Set([...hosts, 'localhost', '127.0.0.1', '::1'])] : hostNames()
   const certificate = await ensureServerCertificate({ directory: join(root, STATE, 'tls'), names })
   const user = isFirst ? await addFirstUser(join(root, STATE, 'htpasswd')) : undefined
-  const server = await startServer(configFor(root, port, certificate))
+  const server = await startServer(configFor(root, port, certificate)).catch((error: unknown) => {
+    if (user) rmSync(join(root, STATE, 'htpasswd')) // its password was never shown
+    throw error
+  })
+  keepRenewed(root, names)
   const listening = Number(/:(\d+)$/.exec(server.addresses[0] ?? '')?.[1] ?? port)
   const address = `${names[0]?.includes(':') ? `[${names[0]}]` : names[0]}${listening === 443 ? '' : `:${listening}`}`
-  process.stdout.write(options.json ? `${JSON.stringify({ url: `https://${address}`, user, ...certificate })}\n` : welcome(address, certificate, user))
+  process.stdout.write(options.json ? `${JSON.stringify({ url: `https://${address}`, user, ...certificate })}\n` : welcome(address, root, certificate, user))
   await untilStopped(server)
+}
+
+const DAY_MS = 86_400_000
+
+/** Renews the certificate well before its end; the server picks the new file up by itself. */
+function keepRenewed(root: string, names: readonly string[]): void {
+  const renew = () => ensureServerCertificate({ directory: join(root, STATE, 'tls'), names })
+  const complain = (error: Error) => process.stderr.write(`lacre: the certificate could not be looked after: ${error.message}\n`)
+  setInterval(() => void renew().catch(complain), DAY_MS).unref()
 }
 
 async function addFirstUser(path: string): Promise<FirstUser> {
@@ -75,10 +88,11 @@ function configFor(root: string, port: number, { certificatePath, keyPath }: Sel
   })
 }
 
-function welcome(address: string, certificate: SelfMadeCertificate, user: FirstUser | undefined): string {
+function welcome(address: string, root: string, certificate: SelfMadeCertificate, user: FirstUser | undefined): string {
+  const data = `--data ${root}`
   const login = user
-    ? `  user       ${user.name}\n  password   ${user.password}   (shown once; "lacre user passwd ${user.name}" makes another)\n`
-    : '  users      as before: "lacre user list" shows them\n'
+    ? `  user       ${user.name}\n  password   ${user.password}\n             shown once; another: lacre user passwd ${user.name} ${data}\n`
+    : `  users      as before: lacre user list ${data}\n`
   return `
   lacre serves https://${address}
 
@@ -86,10 +100,10 @@ ${login}  authority  ${certificate.caPath}
              SHA-256 ${certificate.fingerprints.ca.replaceAll(':', '').toLowerCase()}
   server pin ${certificate.spkiPin}
 
-Trust it on a client, log in and push:
+Trust it on a client (copy the authority's file there first), log in and push:
 
   sudo mkdir -p /etc/docker/certs.d/${address}
-  sudo cp ca.crt /etc/docker/certs.d/${address}/ca.crt     (the authority's file above)
+  sudo cp ${certificate.caPath} /etc/docker/certs.d/${address}/ca.crt
   docker login ${address}
   docker tag alpine ${address}/alpine
   docker push ${address}/alpine
