@@ -12,7 +12,7 @@ export function errorReply(error: unknown): Reply {
  *
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#error-codes
  */
-export function formatErrors(error: OciError): string {
+function formatErrors(error: OciError): string {
   const errors = [error, ...error.others].map(({ code, message, detail }) => ({ code, message, detail }))
   return `${JSON.stringify({ errors })}\n`
 }

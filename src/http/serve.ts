@@ -32,7 +32,7 @@ export function createServe({ settings, observer, isDraining }: ServeOptions): S
 }
 
 /** Headers of every answer. Their names are written as Go writes them, so that those of a handler replace configured ones. */
-export function commonHeaders({ headers }: HttpSettings): Headers {
+function commonHeaders({ headers }: HttpSettings): Headers {
   const configured = Object.entries(headers).map(([name, values]) => [canonicalName(name), values] as const)
   return { 'Docker-Distribution-API-Version': 'registry/2.0', 'X-Content-Type-Options': 'nosniff', ...Object.fromEntries(configured) }
 }

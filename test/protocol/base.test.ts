@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { OciError } from '../../src/oci/error.ts'
 import { authenticatorFor, startRegistry } from '../support/registry.ts'
 
 test('/v2/ answers {} with the headers of every answer', async () => {
@@ -103,6 +104,15 @@ for (const [header, status] of [
     assert.equal((await registry.get('/v2/', { authorization: header })).status, status)
   })
 }
+
+test('too many passwords at once are 429 with Retry-After', async () => {
+  const busy = authenticatorFor('alice', 'secret')
+  busy.authenticate = () => Promise.reject(new OciError('TOOMANYREQUESTS', undefined, { headers: { 'Retry-After': '1' } }))
+  await using registry = await startRegistry({ authenticator: busy })
+  const reply = await registry.get('/v2/', { authorization: basic('alice:secret') })
+  assert.deepEqual([reply.status, reply.headers['retry-after'], reply.codes], [429, '1', ['TOOMANYREQUESTS']])
+  assert.deepEqual(registry.failures, [])
+})
 
 const methods = [
   ['/v2/', 'GET, HEAD'],
