@@ -31,7 +31,8 @@ export interface RegistryProgram {
   collectGarbage(configurationPath: string, flags?: readonly string[]): Promise<CommandResult>
 }
 
-const ROOT = join(import.meta.dirname, '../../..')
+/** The folder that `bin/` is in. */
+export const ROOT = join(import.meta.dirname, '../../..')
 
 /** registry:2's own configuration file, on which its environment variables are laid. */
 const REGISTRY_2_DEFAULTS = `version: 0.1
@@ -46,6 +47,9 @@ health:
   storagedriver: {enabled: true, interval: 10s, threshold: 3}
 `
 
+// Hides the configuration that Debian's docker-registry brings: in its place, lacre would start from it.
+const WITHOUT_FILES = 'if [ -d /etc/docker/registry ]; then mount -t tmpfs none /etc/docker/registry; fi; exec "$0" serve'
+
 /** Debian's docker-registry 2.8. */
 export const distribution: RegistryProgram = {
   name: 'docker-registry',
@@ -59,8 +63,8 @@ export const distribution: RegistryProgram = {
 export const lacre: RegistryProgram = {
   name: 'lacre',
   async start(options) {
-    const path = options.configuration === undefined ? [] : [await writeConfiguration(options.folder, options.configuration)]
-    return startServer(join(ROOT, 'bin/lacre'), ['serve', ...path], options)
+    if (options.configuration === undefined) return startServer('unshare', ['--mount', 'sh', '-c', WITHOUT_FILES, join(ROOT, 'bin/lacre')], options)
+    return startServer(join(ROOT, 'bin/lacre'), ['serve', await writeConfiguration(options.folder, options.configuration)], options)
   },
   collectGarbage: (path, flags = []) => run(join(ROOT, 'bin/registry'), ['garbage-collect', path, ...flags]),
 }
@@ -99,7 +103,9 @@ async function writeConfiguration(folder: string, text: string): Promise<string>
   return path
 }
 
-async function startServer(command: string, args: readonly string[], { environment, endpoint }: ServerOptions): Promise<RunningServer> {
+/** Starts a program and waits until its registry answers. */
+export async function startServer(command: string, args: readonly string[], options: Pick<ServerOptions, 'environment' | 'endpoint'>): Promise<RunningServer> {
+  const { environment, endpoint } = options
   const background = startBackground(command, args, environment ? { env: environment } : {})
   const running = { endpoint, pid: background.pid, output: background.output, stop: () => background.stop() }
   if (await isAnswering(endpoint, background)) return running
