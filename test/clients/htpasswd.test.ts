@@ -91,7 +91,7 @@ test('called the same way, both say the same, end with the same status and leave
   }
 })
 
-/** What a call did, with hashes reduced to their algorithm and cost, and without prompts, which differ without a terminal. */
+/** What a call did, with hashes reduced to their algorithm and cost, and without prompts and the usage, which differ. */
 async function call(program: string, name: string, argv: readonly string[], input?: string) {
   const file = `same-${name}`
   const result = await run(
@@ -100,7 +100,9 @@ async function call(program: string, name: string, argv: readonly string[], inpu
     input,
   )
   const clean = (output: string) => output.replaceAll(file, 'FILE').replace(/(\$2y\$\d\d\$)\S{53}/g, '$1')
-  const stderr = clean(result.stderr).replace(/^((New|Re-type new|Enter) password: )+/, '')
+  const stderr = clean(result.stderr)
+    .replace(/^((New|Re-type new|Enter) password: )+/, '')
+    .replace(/^Usage:\n[^]*/m, 'Usage')
   const content = await readFile(join(folder.path, file), 'utf8').catch(() => '')
   return { status: result.status, stdout: clean(result.stdout), stderr, content: clean(content) }
 }

@@ -47,16 +47,36 @@ export async function makeSanCertificate(folder: string, names: readonly string[
 
 /** A CA and a server certificate signed by it. */
 export async function makeSignedCertificate(folder: string, names: readonly string[]): Promise<Certificate> {
+  const authority = await makeAuthority(folder, 'ca')
+  return signCertificate(authority, 'server', ['-addext', `subjectAltName=${names.map((name) => `DNS:${name}`).join(',')}`])
+}
+
+/** A certificate with which a client says that it is `name`. */
+export function makeClientCertificate(authority: Authority, name: string): Promise<Certificate> {
+  return signCertificate(authority, name, ['-addext', 'extendedKeyUsage=clientAuth'])
+}
+
+export interface Authority {
+  readonly folder: string
+  readonly certificate: string
+  readonly key: string
+}
+
+export async function makeAuthority(folder: string, name: string): Promise<Authority> {
   await mkdir(folder, { recursive: true })
-  const at = (file: string): string => join(folder, file)
-  const authority = ['-addext', 'basicConstraints=critical,CA:TRUE', '-addext', 'keyUsage=critical,keyCertSign,cRLSign']
-  await runOk('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-subj', '/CN=Test CA', '-keyout', at('ca.key'), '-out', at('ca.crt'), ...authority])
-  const leaf = ['-addext', `subjectAltName=${names.map((name) => `DNS:${name}`).join(',')}`, '-addext', 'extendedKeyUsage=serverAuth']
-  const request = ['req', '-newkey', 'rsa:2048', '-nodes', '-subj', `/CN=${names[0]}`, '-keyout', at('server.key'), '-out', at('server.csr'), ...leaf]
-  await runOk('openssl', request)
-  const sign = ['-CA', at('ca.crt'), '-CAkey', at('ca.key'), '-CAcreateserial', '-days', '365', '-copy_extensions', 'copy']
-  await runOk('openssl', ['x509', '-req', '-in', at('server.csr'), '-out', at('server.crt'), ...sign])
-  return { certificate: at('server.crt'), key: at('server.key'), ca: at('ca.crt'), caPem: await readFile(at('ca.crt'), 'utf8') }
+  const authority = { folder, certificate: join(folder, `${name}.crt`), key: join(folder, `${name}.key`) }
+  const extensions = ['-addext', 'basicConstraints=critical,CA:TRUE', '-addext', 'keyUsage=critical,keyCertSign,cRLSign']
+  const files = ['-keyout', authority.key, '-out', authority.certificate]
+  await runOk('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-subj', `/CN=${name}`, ...files, ...extensions])
+  return authority
+}
+
+async function signCertificate(authority: Authority, name: string, extensions: readonly string[]): Promise<Certificate> {
+  const at = (suffix: string): string => join(authority.folder, `${name}.${suffix}`)
+  await runOk('openssl', ['req', '-newkey', 'rsa:2048', '-nodes', '-subj', `/CN=${name}`, '-keyout', at('key'), '-out', at('csr'), ...extensions])
+  const sign = ['-CA', authority.certificate, '-CAkey', authority.key, '-CAcreateserial', '-days', '365', '-copy_extensions', 'copy']
+  await runOk('openssl', ['x509', '-req', '-in', at('csr'), '-out', at('crt'), ...sign])
+  return { certificate: at('crt'), key: at('key'), ca: authority.certificate, caPem: await readFile(authority.certificate, 'utf8') }
 }
 
 async function selfSigned(paths: { certificate: string; key: string }): Promise<Certificate> {

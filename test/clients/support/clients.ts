@@ -1,5 +1,6 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Certificate } from './certificates.ts'
 import { type CommandResult, run } from './command.ts'
 
 /** The programs people push and pull with, each with its own credentials and storage under one folder. */
@@ -34,12 +35,14 @@ export async function openClients(folder: string): Promise<Clients> {
 
 const TRUST_FOLDERS = ['/etc/docker/certs.d', '/etc/containers/certs.d']
 
-/** Makes docker, podman, skopeo and buildah on this machine trust a CA for one `name:port`, until disposed. */
-export async function trust(host: string, ca: string): Promise<AsyncDisposable> {
+/** Makes docker, podman, skopeo and buildah on this machine trust a CA for one `name:port`, until disposed; with a client certificate, if one is given. */
+export async function trust(host: string, ca: string, client?: Pick<Certificate, 'certificate' | 'key'>): Promise<AsyncDisposable> {
   const folders = TRUST_FOLDERS.map((folder) => join(folder, host))
   for (const folder of folders) {
     await mkdir(folder, { recursive: true })
     await writeFile(join(folder, 'ca.crt'), ca)
+    if (client) await copyFile(client.certificate, join(folder, 'client.cert'))
+    if (client) await copyFile(client.key, join(folder, 'client.key'))
   }
   return {
     async [Symbol.asyncDispose]() {

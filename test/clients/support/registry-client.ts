@@ -8,6 +8,9 @@ export interface Endpoint {
   readonly ca?: string
   /** Takes any certificate: for a look whether somebody answers. */
   readonly isUnverified?: boolean
+  /** A client certificate and its key. */
+  readonly cert?: string
+  readonly key?: string
   readonly user?: string
   readonly password?: string
 }
@@ -54,6 +57,8 @@ export function send(endpoint: Endpoint, question: Question): Promise<Answer> {
     port: base.port,
     agent: false,
     ca: endpoint.ca,
+    cert: endpoint.cert,
+    key: endpoint.key,
     rejectUnauthorized: !endpoint.isUnverified,
     ...authorization,
   }
