@@ -51,7 +51,7 @@ export async function openVolume(root: string, options: VolumeOptions = {}): Pro
       report,
       isReadOnly: true,
       openIndex: (tell) => openIndex(IN_MEMORY, tell),
-      openState: () => openState(IN_MEMORY),
+      openState: (tell) => openState(IN_MEMORY, tell),
     })
     return { registry, close: () => closeRegistry(registry) }
   }
@@ -64,8 +64,8 @@ export async function openVolume(root: string, options: VolumeOptions = {}): Pro
   const registry = await openRegistry({
     driver,
     report,
-    openIndex: (tell) => openIndex(join(root, CACHE, 'index.db'), tell),
-    openState: () => openState(join(root, STATE, 'state.db')),
+    openIndex: (tell, cause) => openIndex(join(root, CACHE, 'index.db'), tell, cause),
+    openState: (tell) => openState(join(root, STATE, 'state.db'), tell),
   })
   opened = registry
   const close = (): void => {
@@ -192,6 +192,7 @@ function createReport({ log, metrics }: Edge): (event: RegistryEvent) => void {
       tellOnce(event.path, () => log.warn({ path: event.path }, 'a link is empty or no digest: what it stood for is not served until it is pushed again'))
     if (event.kind === 'damaged-blob') log.error({ digest: event.digest, reason: event.reason }, 'a blob is damaged: it answers 404 until it is pushed again')
     if (event.kind === 'index-replaced') log.warn({ reason: event.reason }, 'the index starts anew and is rebuilt from the volume')
+    if (event.kind === 'state-trouble') log.error(event.reason)
     if (event.kind === 'settle-failed') log.error({ repository: event.repository, err: event.cause }, 'a repository could not be compared with the volume')
   }
 }

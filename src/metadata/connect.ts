@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { Database } from './database.ts'
 import { INDEX_SCHEMA, INDEX_VERSION, type IndexTables, STATE_MIGRATIONS, type StateTables } from './tables.ts'
@@ -8,25 +8,48 @@ export type StateDatabase = Database<StateTables>
 
 export const IN_MEMORY = ':memory:'
 
+/** Told, in a sentence, why a database starts empty. */
+type Tell = (reason: string) => void
+
 /**
  * Opens the index, which needs no durability: a file that is damaged, of another version or not to be written gives way to
  * a new one, and where that fails to one in memory.
  *
- * @param report is told, in a sentence, why the index starts empty.
+ * @param cause why the one before failed, if there was one: on a full or failing disk the next is in memory at once.
  */
-export function openIndex(path: string, report: (reason: string) => void): IndexDatabase {
-  for (const attempt of [() => openExisting(path, report), () => openNew(path)]) {
+export function openIndex(path: string, tell: Tell, cause?: Error): IndexDatabase {
+  const attempts = cause ? [() => openNew(path)] : [() => openExisting(path, tell), () => openNew(path)]
+  for (const attempt of isDiskTrouble(cause) ? [] : attempts) {
     try {
       return attempt()
     } catch (error) {
-      report(`the index ${path} is of no use (${(error as Error).message}); a new one is built from the volume`)
+      tell(`the index ${path} is of no use (${(error as Error).message}); a new one is built from the volume`)
     }
   }
   return openNew(IN_MEMORY)
 }
 
-/** Opens what is ours alone: every commit is durable. Never replaced: if it cannot be read, starting fails and says so. */
-export function openState(path: string): StateDatabase {
+/**
+ * Opens what is ours alone: every commit is durable. A damaged file is kept under another name and a new one begun; where
+ * the disk takes none, one in memory serves until the next start.
+ */
+export function openState(path: string, tell: Tell = () => undefined): StateDatabase {
+  try {
+    return openStateFile(path)
+  } catch (error) {
+    const { message } = error as Error
+    if (isDiskTrouble(error)) {
+      tell(`the state ${path} cannot be written (${message}): what is found damaged is forgotten at the next start`)
+      return openStateFile(IN_MEMORY)
+    }
+    const kept = `${path}.damaged-${statSync(path).mtimeMs}`
+    for (const suffix of ['', '-wal', '-shm']) if (existsSync(path + suffix)) renameSync(path + suffix, kept + suffix)
+    tell(`the state ${path} is damaged (${message}): it is kept as ${kept}, and a new one begins`)
+    return openStateFile(path)
+  }
+}
+
+function openStateFile(path: string): StateDatabase {
   if (path !== IN_MEMORY) mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
   const database = new Database<StateTables>(path, 'FULL')
   for (let version = database.version; version < STATE_MIGRATIONS.length; version++) {
@@ -36,7 +59,14 @@ export function openState(path: string): StateDatabase {
   return database
 }
 
-function openExisting(path: string, report: (reason: string) => void): IndexDatabase {
+const DISK_TROUBLE = new Set([8, 10, 13, 14]) // SQLITE_READONLY, IOERR, FULL, CANTOPEN: another file there would fare no better
+
+function isDiskTrouble(error: unknown): boolean {
+  const { errcode, code } = (error ?? {}) as { errcode?: number; code?: string }
+  return errcode === undefined ? ['ENOSPC', 'EDQUOT', 'EROFS', 'EACCES'].includes(code ?? '') : DISK_TROUBLE.has(errcode % 256)
+}
+
+function openExisting(path: string, tell: Tell): IndexDatabase {
   if (path !== IN_MEMORY) mkdirSync(dirname(path), { recursive: true })
   const database = new Database<IndexTables>(path, 'NORMAL')
   try {
@@ -45,7 +75,7 @@ function openExisting(path: string, report: (reason: string) => void): IndexData
     if (!database.isSound()) throw new Error('it is damaged')
     return database
   } catch (error) {
-    closeQuietly(database, report)
+    closeQuietly(database, tell)
     throw error
   }
 }
@@ -61,10 +91,10 @@ function createSchema(database: IndexDatabase): void {
   database.transaction(() => database.execute(`${INDEX_SCHEMA}; PRAGMA user_version=${INDEX_VERSION}`))
 }
 
-function closeQuietly(database: IndexDatabase, report: (reason: string) => void): void {
+function closeQuietly(database: IndexDatabase, tell: Tell): void {
   try {
     database.close()
   } catch (error) {
-    report((error as Error).message)
+    tell((error as Error).message)
   }
 }

@@ -19,7 +19,12 @@ export class Database<Tables> {
 
   constructor(path: string, synchronous: 'NORMAL' | 'FULL') {
     this.#database = new DatabaseSync(path, { timeout: 5000 })
-    this.#database.exec(`PRAGMA journal_mode=WAL; PRAGMA synchronous=${synchronous}; PRAGMA foreign_keys=ON`)
+    try {
+      this.#database.exec(`PRAGMA journal_mode=WAL; PRAGMA synchronous=${synchronous}; PRAGMA foreign_keys=ON`)
+    } catch (error) {
+      this.#database.close()
+      throw error
+    }
     this.build = new Kysely<Tables>({
       dialect: {
         createAdapter: () => new SqliteAdapter(),

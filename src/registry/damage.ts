@@ -25,12 +25,21 @@ export class Damage {
     if (this.#digests.has(digest)) return
     this.#digests.add(digest)
     this.#report({ kind: 'damaged-blob', digest, reason })
-    insertDamage(this.#state, digest, reason, new Date(this.#clock.now()).toISOString())
+    this.#attempt(() => insertDamage(this.#state, digest, reason, new Date(this.#clock.now()).toISOString()))
   }
 
   /** The bytes were replaced by verified ones, or are gone. */
   clear(digest: Digest): void {
-    if (this.#digests.delete(digest)) deleteDamage(this.#state, digest)
+    if (this.#digests.delete(digest)) this.#attempt(() => deleteDamage(this.#state, digest))
+  }
+
+  /** On a full disk the list is right in memory, and the rest goes on. */
+  #attempt(work: () => void): void {
+    try {
+      work()
+    } catch (error) {
+      this.#report({ kind: 'state-trouble', reason: `the list of damaged blobs could not be written: ${(error as Error).message}` })
+    }
   }
 
   close(): void {

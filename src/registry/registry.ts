@@ -26,6 +26,7 @@ export type RegistryEvent =
   | { readonly kind: 'damaged-link'; readonly path: string }
   | { readonly kind: 'damaged-blob'; readonly digest: Digest; readonly reason: string }
   | { readonly kind: 'index-replaced'; readonly reason: string }
+  | { readonly kind: 'state-trouble'; readonly reason: string }
   | { readonly kind: 'settling'; readonly settled: number; readonly repositories: number }
   | { readonly kind: 'settle-failed'; readonly repository: string; readonly cause: unknown }
 
@@ -64,8 +65,9 @@ export interface Settlement {
 
 export interface RegistryOptions {
   readonly driver: Driver
-  readonly openIndex: (report: (reason: string) => void) => IndexDatabase
-  readonly openState: () => StateDatabase
+  /** `cause`: why the index before it failed. */
+  readonly openIndex: (tell: (reason: string) => void, cause?: Error) => IndexDatabase
+  readonly openState: (tell: (reason: string) => void) => StateDatabase
   readonly report?: Report
   readonly clock?: Clock
   /** Never writes to the volume, not even to prepare it. */
@@ -88,7 +90,11 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
     uploads: new UploadStore(volume),
     links: new Links(volume, (path) => report({ kind: 'damaged-link', path })),
     rows: openRows(options, settlement, report),
-    damage: new Damage(options.openState(), clock, report),
+    damage: new Damage(
+      options.openState((reason) => report({ kind: 'state-trouble', reason })),
+      clock,
+      report,
+    ),
     locks: { digest: new KeyedMutex(), repository: new KeyedMutex() },
     settlement,
     manifests: new LRUCache({ maxSize: MANIFEST_CACHE_BYTES, sizeCalculation: ({ bytes }) => bytes.byteLength + 500 }),
@@ -116,7 +122,7 @@ export const sightingKey = (repository: RepositoryName, digest: Digest): string 
 function openRows({ openIndex }: RegistryOptions, settlement: Settlement, report: Report): Rows {
   const replaced = (reason: string) => report({ kind: 'index-replaced', reason })
   return new Rows(
-    () => openIndex(replaced),
+    (cause) => openIndex(replaced, cause),
     (cause) => {
       settlement.settled.clear()
       settlement.discovery = undefined

@@ -6,13 +6,14 @@ import type { IndexDatabase } from '../metadata/connect.ts'
  */
 export class Rows {
   #database: IndexDatabase
-  readonly #open: () => IndexDatabase
+  readonly #open: (cause?: Error) => IndexDatabase
   readonly #onReplaced: (cause: Error) => void
 
   /** Grows each time the rows start anew: what was read before says nothing about after. */
   generation = 0
 
-  constructor(open: () => IndexDatabase, onReplaced: (cause: Error) => void) {
+  /** @param open is told why the one before failed. */
+  constructor(open: (cause?: Error) => IndexDatabase, onReplaced: (cause: Error) => void) {
     this.#open = open
     this.#database = open()
     this.#onReplaced = onReplaced
@@ -44,7 +45,7 @@ export class Rows {
     try {
       this.#database.close()
     } finally {
-      this.#database = this.#open()
+      this.#database = this.#open(cause)
       this.generation++
       this.#onReplaced(cause)
     }

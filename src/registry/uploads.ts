@@ -2,7 +2,9 @@ import { type Digest, type DigestAlgorithm, digestAlgorithm } from '../oci/diges
 import { OciError } from '../oci/error.ts'
 import type { RepositoryName } from '../oci/name.ts'
 import type { UploadChunk } from '../volume/uploads.ts'
+import { isDiskFull } from '../volume/volume.ts'
 import { type Blob, commitBlob } from './blobs.ts'
+import { tellDiskFull } from './disk-full.ts'
 import { type Registry, refuseUnlessWritable } from './registry.ts'
 
 export type { UploadChunk } from '../volume/uploads.ts'
@@ -16,7 +18,8 @@ export interface UploadStatus {
 /** Begins an upload. It is not durable: after a power cut the client starts again. */
 export async function startUpload(registry: Registry, repository: RepositoryName, algorithm: DigestAlgorithm = 'sha256'): Promise<UploadStatus> {
   refuseUnlessWritable(registry)
-  return { id: await registry.uploads.create(repository, algorithm, registry.clock.now()), offset: 0 }
+  const id = await tellDiskFull(() => registry.uploads.create(repository, algorithm, registry.clock.now()))
+  return { id, offset: 0 }
 }
 
 /** @throws OciError `BLOB_UPLOAD_UNKNOWN` */
@@ -31,8 +34,7 @@ export async function getUpload(registry: Registry, repository: RepositoryName, 
  * `SIZE_INVALID`; `UNAVAILABLE` (507) when the disk is full: then the upload is gone.
  */
 export async function appendToUpload(registry: Registry, repository: RepositoryName, id: string, chunk: UploadChunk): Promise<UploadStatus> {
-  await registry.uploads.getOffset(repository, id)
-  return registry.uploads.claim(repository, id, async () => ({ id, offset: await append(registry, repository, id, chunk) }))
+  return writing(registry, repository, id, async () => ({ id, offset: await registry.uploads.append(repository, id, chunk) }))
 }
 
 export interface UploadEnd {
@@ -48,9 +50,8 @@ export interface UploadEnd {
  * @throws OciError as `appendToUpload`; `DIGEST_INVALID` when the bytes have another digest: then the upload is gone.
  */
 export async function finishUpload(registry: Registry, repository: RepositoryName, id: string, { digest, chunk }: UploadEnd): Promise<Blob> {
-  await registry.uploads.getOffset(repository, id)
-  return registry.uploads.claim(repository, id, async () => {
-    if (chunk) await append(registry, repository, id, chunk)
+  return writing(registry, repository, id, async () => {
+    if (chunk) await registry.uploads.append(repository, id, chunk)
     const sealed = await registry.uploads.seal(repository, id, digestAlgorithm(digest))
     if (sealed.digest !== digest) {
       await registry.uploads.remove(repository, id)
@@ -76,21 +77,13 @@ export async function putBlob(registry: Registry, repository: RepositoryName, di
 
 /** @throws OciError `BLOB_UPLOAD_UNKNOWN`; `RANGE_INVALID` while another client writes. */
 export async function cancelUpload(registry: Registry, repository: RepositoryName, id: string): Promise<void> {
+  await writing(registry, repository, id, () => registry.uploads.remove(repository, id))
+}
+
+/** Runs `work` as the upload's only writer; when the disk is full, what the upload holds makes room. */
+async function writing<T>(registry: Registry, repository: RepositoryName, id: string, work: () => Promise<T>): Promise<T> {
   await registry.uploads.getOffset(repository, id)
-  await registry.uploads.claim(repository, id, () => registry.uploads.remove(repository, id))
-}
-
-async function append(registry: Registry, repository: RepositoryName, id: string, chunk: UploadChunk): Promise<number> {
-  try {
-    return await registry.uploads.append(repository, id, chunk)
-  } catch (error) {
-    if (!isDiskFull(error)) throw error
-    await registry.uploads.remove(repository, id)
-    const reason = 'the disk of the registry is full: free some space on it, then push again'
-    throw new OciError('UNAVAILABLE', { reason }, { status: 507, cause: error })
-  }
-}
-
-function isDiskFull(error: unknown): boolean {
-  return ['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? '')
+  refuseUnlessWritable(registry)
+  const remove = () => registry.uploads.remove(repository, id)
+  return registry.uploads.claim(repository, id, () => tellDiskFull(work, remove))
 }

@@ -52,7 +52,7 @@ export class VolumeLock {
     for (;;) {
       const database = tryExclusive(path)
       if (database) {
-        writeFileSync(`${path}.holder`, `process ${process.pid} on ${hostname()}, started ${new Date().toISOString()}\n`)
+        noteHolder(path)
         return new VolumeLock(database, path, options.onLost ?? (() => undefined))
       }
       if (Date.now() >= deadline) throw new VolumeLockedError(root, holderOf(path))
@@ -94,6 +94,15 @@ const SQLITE_BUSY = 5
 
 function isBusy(error: unknown): boolean {
   return ((error as { errcode?: number }).errcode ?? 0) % 256 === SQLITE_BUSY
+}
+
+/** For the words of whoever comes second; a full disk is no reason not to serve. */
+function noteHolder(path: string): void {
+  try {
+    writeFileSync(`${path}.holder`, `process ${process.pid} on ${hostname()}, started ${new Date().toISOString()}\n`)
+  } catch (error) {
+    if (!['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
+  }
 }
 
 function holderOf(path: string): string {

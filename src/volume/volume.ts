@@ -147,11 +147,16 @@ export class Volume {
       return true
     } catch (error) {
       if (isCrossDevice(error)) return false
+      if (isDiskFull(error)) return true // pulls and deletions are served on a full disk, too
       throw error
     } finally {
       await this.#empty(STAGING)
     }
   }
+}
+
+export function isDiskFull(error: unknown): boolean {
+  return ['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? '')
 }
 
 export function isCrossDevice(error: unknown): boolean {
