@@ -5,7 +5,7 @@ import { findIllegalCharacter, parseAccountName } from '../access/account-name.t
 import { hashPassword, putAccount, removeAccount, verifyAccount } from '../access/accounts.ts'
 import { COST_RANGE, PASSWORD_LIMIT, parseCost, parseNewPassword } from '../access/passwords.ts'
 import { type HtpasswdArguments, HtpasswdExit, parseHtpasswdArguments } from './htpasswd-arguments.ts'
-import { type CommandStreams, readHiddenLine, readLines } from './password-input.ts'
+import { type CommandStreams, readHiddenLine, readLines, readPipedPassword } from './password-input.ts'
 
 const USAGE = `Usage:
 \thtpasswd [-ciBDv] [-C cost] passwordfile username
@@ -96,18 +96,25 @@ async function makeHash(request: HtpasswdArguments, streams: CommandStreams): Pr
 }
 
 async function givenPassword({ password }: HtpasswdArguments, { stdin }: CommandStreams): Promise<string> {
-  return password ?? (await readLines(stdin))[0] ?? ''
+  return password ?? (await readPipedPassword(stdin))
 }
 
 /** The same line for each prompt, typed or, without a terminal, piped in. */
 async function prompt(prompts: readonly string[], streams: CommandStreams): Promise<string> {
-  const lines: (string | undefined)[] = []
-  if (streams.stdin.isTTY) for (const text of prompts) lines.push(await readHiddenLine(text, streams))
-  else lines.push(...(await readLines(streams.stdin)).slice(0, prompts.length))
-  const [password, again = password] = lines
-  if (password === undefined || lines.includes(undefined)) throw new HtpasswdExit(INTERRUPTED, 'interrupted')
+  const lines = streams.stdin.isTTY ? await typeLines(prompts, streams) : (await readLines(streams.stdin)).slice(0, prompts.length)
+  const [password = '', again = password] = lines
   if (again !== password) throw new HtpasswdExit(MISMATCH, 'password verification error')
   return password
+}
+
+async function typeLines(prompts: readonly string[], streams: CommandStreams): Promise<string[]> {
+  const lines: string[] = []
+  for (const text of prompts) {
+    const line = await readHiddenLine(text, streams)
+    if (line === undefined) throw new HtpasswdExit(INTERRUPTED, 'interrupted')
+    lines.push(line)
+  }
+  return lines
 }
 
 function checkUser(user: string): void {

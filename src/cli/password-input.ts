@@ -26,6 +26,12 @@ export async function readLines(stdin: Readable): Promise<string[]> {
   return text.split(/\r?\n/)
 }
 
+/** What is piped in, without the line end that `echo` adds. @throws AccessError as {@link readLines} */
+export async function readPipedPassword(stdin: Readable): Promise<string> {
+  const lines = await readLines(stdin)
+  return lines.at(-1) === '' ? lines.slice(0, -1).join('\n') : lines.join('\n')
+}
+
 /** One line typed at a terminal, not shown; `undefined` when the person gives up. */
 export async function readHiddenLine(prompt: string, { stdin, stderr }: CommandStreams): Promise<string | undefined> {
   stderr.write(prompt)

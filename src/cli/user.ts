@@ -7,7 +7,7 @@ import { parseAccountName } from '../access/account-name.ts'
 import { type Account, addAccount, listAccounts, removeAccount, setPassword, verifyAccount } from '../access/accounts.ts'
 import type { EditedFile } from '../access/htpasswd-edit.ts'
 import { type BcryptCost, DEFAULT_COST, generatePassword, type NewPassword, parseCost, parseNewPassword } from '../access/passwords.ts'
-import { type CommandStreams, readLines } from './password-input.ts'
+import { type CommandStreams, readPipedPassword } from './password-input.ts'
 
 export interface UserCommandOptions {
   /** The folder of the registry when `--data` is not given. */
@@ -136,7 +136,7 @@ async function findFileOf(data: string): Promise<string> {
 }
 
 async function obtainPassword({ options, streams }: Context): Promise<{ password: NewPassword; isGenerated: boolean }> {
-  if (options.passwordStdin) return { password: parseNewPassword(await readPiped(streams)), isGenerated: false }
+  if (options.passwordStdin) return { password: parseNewPassword(await readPipedPassword(streams.stdin)), isGenerated: false }
   if (options.generate || !isTerminal(streams)) return { password: generatePassword(), isGenerated: true }
   const password = await ask('New password', streams)
   if ((await ask('The same again', streams)) === password) return { password: parseNewPassword(password), isGenerated: false }
@@ -144,15 +144,9 @@ async function obtainPassword({ options, streams }: Context): Promise<{ password
 }
 
 async function obtainExistingPassword({ command, options, streams }: Context): Promise<string> {
-  if (options.passwordStdin) return await readPiped(streams)
+  if (options.passwordStdin) return await readPipedPassword(streams.stdin)
   if (isTerminal(streams)) return await ask('Password', streams)
   return command.error('error: without a terminal, verify needs --password-stdin', { exitCode: 2 })
-}
-
-/** What is piped in, without the line end that `echo` adds. */
-async function readPiped({ stdin }: CommandStreams): Promise<string> {
-  const lines = await readLines(stdin)
-  return lines.at(-1) === '' ? lines.slice(0, -1).join('\n') : lines.join('\n')
 }
 
 async function ask(message: string, { stdin, stderr }: CommandStreams): Promise<string> {
