@@ -102,7 +102,7 @@ async function call(program: string, name: string, argv: readonly string[], inpu
   const clean = (output: string) => output.replaceAll(file, 'FILE').replace(/(\$2y\$\d\d\$)\S{53}/g, '$1')
   const stderr = clean(result.stderr)
     .replace(/^((New|Re-type new|Enter) password: )+/, '')
-    .replace(/^Usage:\n[^]*/m, 'Usage')
+    .replace(/^Usage:\n.*/ms, 'Usage')
   const content = await readFile(join(folder.path, file), 'utf8').catch(() => '')
   return { status: result.status, stdout: clean(result.stdout), stderr, content: clean(content) }
 }
