@@ -1,0 +1,102 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { request } from 'node:http'
+import { request as requestTls } from 'node:https'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { cpuSeconds } from './process-figures.ts'
+
+/** A registry that can be measured. */
+export interface Program {
+  readonly name: 'lacre' | 'Distribution'
+  readonly command: string
+}
+
+export const programs: readonly Program[] = [
+  { name: 'lacre', command: join(import.meta.dirname, '../bin/lacre') },
+  { name: 'Distribution', command: 'docker-registry' },
+]
+
+export interface Files {
+  /** Everything of this run is below it. */
+  readonly folder: string
+  readonly certificate: string
+  readonly key: string
+}
+
+export interface StartOptions {
+  readonly root: string
+  readonly isTls: boolean
+}
+
+/** A started program, and how long its first answer took from the start of the process. */
+export interface Running {
+  readonly program: Program
+  readonly pid: number
+  readonly origin: string
+  readonly firstAnswerMs: number
+  stop(): Promise<void>
+}
+
+/** Starts a program and returns with its first answer. */
+export async function start(program: Program, files: Files, { root, isTls }: StartOptions): Promise<Running> {
+  const port = await freePort()
+  const path = join(files.folder, `${program.name}.yml`)
+  writeFileSync(path, configuration(root, port, isTls ? files : undefined))
+  const startedMs = performance.now()
+  const child = spawn(program.command, ['serve', path], { stdio: 'ignore' })
+  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()))
+  const origin = `${isTls ? 'https' : 'http'}://127.0.0.1:${port}`
+  await untilAnswer(child, origin)
+  const firstAnswerMs = performance.now() - startedMs
+  const stop = async (): Promise<void> => {
+    child.kill('SIGTERM')
+    await exited
+  }
+  return { program, pid: child.pid ?? -1, origin, firstAnswerMs, stop }
+}
+
+/** Returns when the program has used no processor time for a while: what it does by itself after the start is done. */
+export async function untilIdle({ pid }: Running): Promise<void> {
+  for (let before = -1, now = cpuSeconds(pid); now - before > 0.02; ) {
+    before = now
+    await delay(1000)
+    now = cpuSeconds(pid)
+  }
+}
+
+/** What both programs understand. */
+function configuration(root: string, port: number, tls: Files | undefined): string {
+  const http: Record<string, unknown> = { addr: `127.0.0.1:${port}`, secret: 'not-a-secret' }
+  if (tls) http['tls'] = { certificate: tls.certificate, key: tls.key }
+  return JSON.stringify({
+    version: 0.1,
+    log: { level: 'error', accesslog: { disabled: true } },
+    storage: { filesystem: { rootdirectory: root }, cache: { blobdescriptor: 'inmemory' }, delete: { enabled: true } },
+    http,
+  })
+}
+
+async function untilAnswer(child: ChildProcess, origin: string): Promise<void> {
+  while (!(await isAnswering(`${origin}/v2/`))) {
+    if (child.exitCode !== null) throw new Error(`${child.spawnargs.join(' ')} ended with ${child.exitCode}`)
+    await delay(5)
+  }
+}
+
+function isAnswering(url: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const outgoing = (url.startsWith('https') ? requestTls : request)(url, { rejectUnauthorized: false, agent: false })
+    outgoing.once('response', (answer) => resolve(answer.resume().statusCode === 200)).once('error', () => resolve(false))
+    outgoing.end()
+  })
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const address = server.address()
+  await new Promise((resolve) => server.close(resolve))
+  return typeof address === 'object' ? (address?.port ?? 0) : 0
+}
