@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Readable } from 'node:stream'
-import { finished, pipeline } from 'node:stream/promises'
+import { pipeline } from 'node:stream/promises'
 import { discardRest, isLeftUnread } from './body.ts'
 import type { Content, Reply } from './reply.ts'
 
@@ -25,7 +25,7 @@ export async function sendReply(request: IncomingMessage, response: ServerRespon
   if (stream) await sendStream(response, stream)
   else if (mustClose) await sendBeforeClosing(request, response, bytes)
   else response.end(bytes)
-  if (!stream) await finished(response)
+  if (!stream) await left(response)
   return request.method === 'HEAD' ? 0 : sizeOf(body)
 }
 
@@ -36,6 +36,12 @@ function isContent(body: Reply['body']): body is Content {
 function sizeOf(body: Reply['body']): number {
   if (body === undefined) return 0
   return isContent(body) ? body.size : Buffer.byteLength(body)
+}
+
+/** Returns once the answer has gone out, throws if it could not; `finished` of node:stream costs ten times as much. */
+async function left(response: ServerResponse): Promise<void> {
+  if (!response.closed) await new Promise((resolve) => response.once('close', resolve))
+  if (!response.writableFinished) throw new Error('the connection closed before the answer had gone out')
 }
 
 /** A source that breaks off takes the connection with it: the client must not take half a blob for a whole one. */

@@ -40,15 +40,22 @@ export function createServer(options: HttpServerOptions): HttpServer {
   const listeners = [createMainListener(options, settings), ...(debug ? [debug] : [])]
   return {
     async listen() {
-      for (const listener of listeners) await listener.listen()
+      try {
+        for (const listener of listeners) await listener.listen()
+      } catch (error) {
+        await closeAll(listeners, 0)
+        throw error
+      }
     },
     get addresses() {
       return listeners.map(({ address }) => address)
     },
-    async close(drainMs) {
-      await Promise.all(listeners.map((listener) => listener.close(drainMs)))
-    },
+    close: (drainMs) => closeAll(listeners, drainMs),
   }
+}
+
+async function closeAll(listeners: readonly Listener[], drainMs: number): Promise<void> {
+  await Promise.all(listeners.map((listener) => listener.close(drainMs)))
 }
 
 function createMainListener(options: HttpServerOptions, settings: HttpSettings): Listener {

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { type IncomingMessage, request } from 'node:http'
 import { connect } from 'node:net'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { pathOf, startRegistry } from '../support/registry.ts'
 
@@ -71,4 +74,23 @@ test('an upload that stalls is ended after the idle time, one that trickles is n
 test('two servers cannot have one address', async () => {
   await using registry = await startRegistry()
   await assert.rejects(startRegistry({ settings: { addr: `127.0.0.1:${registry.port}` } }), { name: 'ListenError', message: /EADDRINUSE/ })
+})
+
+test('a server that cannot have its debug address has none', async () => {
+  await using registry = await startRegistry()
+  const [taken = '', free] = [registry.server.addresses[0], '127.0.0.2:0']
+  await assert.rejects(startRegistry({ settings: { addr: free, debug: { addr: taken, metricsPath: undefined } } }), { name: 'ListenError' })
+})
+
+test('a unix socket is listened on, and gone at the end', async () => {
+  await using home = await startRegistry()
+  const path = join(home.folder, 'lacre.sock')
+  const registry = await startRegistry({ folder: home.folder, settings: { addr: path, net: 'unix' } })
+  const sent = request({ socketPath: path, path: '/v2/' }).end()
+  const [response] = (await once(sent, 'response')) as [IncomingMessage]
+  assert.equal(response.statusCode, 200)
+  assert.deepEqual(registry.server.addresses, [path])
+  response.resume()
+  await registry.stop()
+  assert.equal(existsSync(path), false)
 })

@@ -79,7 +79,7 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Runn
   const registry = await openRegistry({
     driver: options.wrapDriver?.(driver) ?? driver,
     openIndex: (report) => openIndex(IN_MEMORY, report),
-    openState: () => openState(IN_MEMORY),
+    openState: (report) => openState(IN_MEMORY, report),
   })
   const records: RequestRecord[] = []
   const failures: unknown[] = []
