@@ -61,7 +61,8 @@ function openStateFile(path: string): StateDatabase {
 
 const DISK_TROUBLE = new Set([8, 10, 13, 14]) // SQLITE_READONLY, IOERR, FULL, CANTOPEN: another file there would fare no better
 
-function isDiskTrouble(error: unknown): boolean {
+/** Whether the disk takes no more writes, be it full, failing or read-only. */
+export function isDiskTrouble(error: unknown): boolean {
   const { errcode, code } = (error ?? {}) as { errcode?: number; code?: string }
   return errcode === undefined ? ['ENOSPC', 'EDQUOT', 'EROFS', 'EACCES'].includes(code ?? '') : DISK_TROUBLE.has(errcode % 256)
 }

@@ -1,4 +1,4 @@
-import type { IndexDatabase } from '../metadata/connect.ts'
+import { type IndexDatabase, isDiskTrouble } from '../metadata/connect.ts'
 
 /**
  * The index as the registry uses it. When it fails (damaged, disk full) it is replaced by an empty one, and whoever
@@ -23,13 +23,26 @@ export class Rows {
     return this.#guarded(() => work(this.#database))
   }
 
-  /** One transaction, committed on return. */
+  /**
+   * One transaction, committed on return. On a full disk the index goes on in memory: what was changed on the volume
+   * stays changed, and its rows are settled anew.
+   */
   change<T>(work: (database: IndexDatabase) => T): T {
-    return this.#guarded(() => this.#database.transaction(() => work(this.#database)))
+    const { generation } = this
+    try {
+      return this.#changeOnce(work)
+    } catch (error) {
+      if (!isDiskTrouble(error) || this.generation === generation) throw error
+      return this.#changeOnce(work)
+    }
   }
 
   close(): void {
     this.#database.close()
+  }
+
+  #changeOnce<T>(work: (database: IndexDatabase) => T): T {
+    return this.#guarded(() => this.#database.transaction(() => work(this.#database)))
   }
 
   #guarded<T>(work: () => T): T {
