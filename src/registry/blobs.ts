@@ -4,6 +4,7 @@ import type { Digest } from '../oci/digest.ts'
 import { OciError } from '../oci/error.ts'
 import type { RepositoryName } from '../oci/name.ts'
 import { layerLink } from '../volume/layout.ts'
+import { tellDiskFull } from './disk-full.ts'
 import { selectRepositoriesWith } from './layer-rows.ts'
 import { linkLayer, unlinkLayer } from './layers.ts'
 import { type Registry, refuseUnlessWritable, sightingKey } from './registry.ts'
@@ -50,12 +51,13 @@ export async function deleteBlob(registry: Registry, repository: RepositoryName,
  * @returns `undefined` when the source does not have it: the client then uploads.
  */
 export async function mountBlob(registry: Registry, repository: RepositoryName, digest: Digest, from: RepositoryName): Promise<Blob | undefined> {
-  return registry.locks.digest.run(digest, async () => {
+  const mount = async (): Promise<Blob | undefined> => {
     const target = await registry.links.find(layerLink(from, digest))
     const blob = target === digest ? await findBlob(registry, from, digest) : undefined
     if (blob) await linkLayer(registry, repository, blob)
     return blob
-  })
+  }
+  return tellDiskFull(() => registry.locks.digest.run(digest, mount))
 }
 
 /** Repositories that have the blob, by the rows: for a mount that names no source. A hundred at most. */

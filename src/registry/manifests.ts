@@ -4,6 +4,7 @@ import { parseManifest } from '../oci/manifest.ts'
 import type { RepositoryName } from '../oci/name.ts'
 import { formatReference, type Reference, type Tag } from '../oci/reference.ts'
 import { layerLink, revisionLink } from '../volume/layout.ts'
+import { tellDiskFull } from './disk-full.ts'
 import { unlinkLayer } from './layers.ts'
 import { refuseMissingReferences } from './references.ts'
 import type { Registry } from './registry.ts'
@@ -39,19 +40,18 @@ export interface ManifestPush {
 /**
  * Stores a manifest and points tags at it; all of it durable on return. What it names must be here.
  *
- * @throws OciError `MANIFEST_INVALID`, `DIGEST_INVALID`, or one `MANIFEST_BLOB_UNKNOWN` for each digest that is missing.
+ * @throws OciError `MANIFEST_INVALID`, `DIGEST_INVALID`, or one `MANIFEST_BLOB_UNKNOWN` for each digest that is missing; `UNAVAILABLE` (507) when the disk is full.
  */
 export async function putManifest(registry: Registry, repository: RepositoryName, push: ManifestPush): Promise<Manifest> {
   const computed = digestOf(push.bytes, push.digest ? digestAlgorithm(push.digest) : 'sha256')
   if (push.digest && push.digest !== computed) throw new OciError('DIGEST_INVALID', { digest: push.digest, computed })
   const parsed = parseManifest(push.bytes, push.contentType)
   const manifest: Manifest = { digest: computed, mediaType: parsed.mediaType, bytes: push.bytes, parsed }
-  await registry.locks.digest.run(computed, () =>
-    withRepository(registry, repository, async () => {
-      await refuseMissingReferences(registry, repository, parsed)
-      await commitManifest(registry, repository, manifest, push.tags)
-    }),
-  )
+  const commit = async (): Promise<void> => {
+    await refuseMissingReferences(registry, repository, parsed)
+    await commitManifest(registry, repository, manifest, push.tags)
+  }
+  await tellDiskFull(() => registry.locks.digest.run(computed, () => withRepository(registry, repository, commit)))
   return manifest
 }
 

@@ -2,7 +2,6 @@ import { type Digest, type DigestAlgorithm, digestAlgorithm } from '../oci/diges
 import { OciError } from '../oci/error.ts'
 import type { RepositoryName } from '../oci/name.ts'
 import type { UploadChunk } from '../volume/uploads.ts'
-import { isDiskFull } from '../volume/volume.ts'
 import { type Blob, commitBlob } from './blobs.ts'
 import { tellDiskFull } from './disk-full.ts'
 import { type Registry, refuseUnlessWritable } from './registry.ts'

@@ -36,12 +36,15 @@ export class UploadStore {
     this.#volume = volume
   }
 
-  /** A new upload, not durable: its id. */
+  /** A new upload, not durable: its id. What fails leaves nothing behind. */
   async create(repository: RepositoryName, algorithm: DigestAlgorithm, nowMs: number): Promise<string> {
     const id = randomUUID()
-    await this.#volume.driver.makeFolder(uploadFolder(repository, id))
-    await write(await this.#volume.driver.openWrite(uploadStartedAt(repository, id), { create: true }), Buffer.from(rfc3339(nowMs)))
-    await (await this.#volume.driver.openWrite(uploadData(repository, id), { create: true })).close()
+    try {
+      await this.#makeFiles(repository, id, nowMs)
+    } catch (error) {
+      await this.remove(repository, id)
+      throw error
+    }
     this.#hashes.set(id, { hash: new DigestHash(algorithm), size: 0 })
     return id
   }
@@ -123,6 +126,13 @@ export class UploadStore {
   async remove(repository: RepositoryName, id: string): Promise<void> {
     this.#hashes.delete(id)
     await this.#volume.removeTree(uploadFolder(repository, id))
+  }
+
+  async #makeFiles(repository: RepositoryName, id: string, nowMs: number): Promise<void> {
+    const { driver } = this.#volume
+    await driver.makeFolder(uploadFolder(repository, id))
+    await write(await driver.openWrite(uploadStartedAt(repository, id), { create: true }), Buffer.from(rfc3339(nowMs)))
+    await (await driver.openWrite(uploadData(repository, id), { create: true })).close()
   }
 
   async #openData(repository: RepositoryName, id: string): Promise<WriteHandle> {
