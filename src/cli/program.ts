@@ -7,7 +7,7 @@ import { registryProgram } from './registry.ts'
 import { serveCommand } from './serve.ts'
 import { upCommand } from './up.ts'
 import { userCommand } from './user.ts'
-import { checkCommand, gcCommand, reindexCommand, repoCommand, tagCommand } from './volume.ts'
+import { checkCommand, gcCommand, reindexCommand, repoCommand, tagCommand, uploadCommand } from './volume.ts'
 
 const OK = 0
 const FAILED = 1
@@ -46,7 +46,7 @@ function lacreProgram(): Command {
     .version(`lacre ${readVersion()}`, '-v, --version')
     .addHelpText('after', EXAMPLE)
     .showHelpAfterError('(add --help for what is possible)')
-  const commands = [upCommand(data), serveCommand(), userCommand({ data }), repoCommand(data), tagCommand(data)]
+  const commands = [upCommand(data), serveCommand(), userCommand({ data }), repoCommand(data), tagCommand(data), uploadCommand(data)]
   const upkeep = [gcCommand(data), checkCommand(data), reindexCommand(data), configCommand()]
   for (const command of [...commands, ...upkeep]) program.addCommand(command)
   return exitOverridden(program)

@@ -3,6 +3,7 @@ import { loadConfig } from '../config/load.ts'
 import type { Finding } from '../registry/check.ts'
 import type { Collected, CollectionSummary } from '../registry/collect-garbage.ts'
 import type { OperationLine } from '../registry/operations.ts'
+import type { SweptUpload } from '../registry/sweep.ts'
 import { operate } from './admin-client.ts'
 import { listRemoteRepositories, listRemoteTags, type RemoteOptions, withRemote } from './remote.ts'
 import { formatBytes, startProgress } from './terminal.ts'
@@ -69,6 +70,36 @@ export function reindexCommand(data: string): Command {
     })
 }
 
+/** `lacre upload purge`: removes what was never finished. */
+export function uploadCommand(data: string): Command {
+  const purge = withVolume(new Command('purge').description('remove uploads that were never finished'), data)
+    .option('--age <hours>', 'how long nothing may have arrived for one, in hours', '168')
+    .option('-d, --dry-run', 'only tell what would go')
+    .addHelpText('after', '\nExample:\n  lacre upload purge --age 24 --dry-run')
+    .action(purgeUploads)
+  return new Command('upload').description('uploads that are not finished').addCommand(purge)
+}
+
+async function purgeUploads(options: VolumeOptions & { readonly age: string; readonly dryRun?: boolean }): Promise<void> {
+  const { root } = await locate(options)
+  const parameters = { ageMs: readHours('--age', options.age), dryRun: options.dryRun === true }
+  const onLine = (line: OperationLine): void => {
+    if ('item' in line) process.stdout.write(options.json ? `${JSON.stringify(line.item)}\n` : `${formatUpload(line.item as SweptUpload)}\n`)
+  }
+  const { swept } = (await operate({ root, name: 'sweep-uploads', parameters, onLine })) as { swept: number }
+  process.stdout.write(options.json ? `${JSON.stringify({ swept })}\n` : `${swept} uploads ${options.dryRun ? 'would be removed' : 'removed'}\n`)
+}
+
+function formatUpload({ repository, id, ageMs }: SweptUpload): string {
+  return `upload    ${repository} ${id} (${Math.floor(ageMs / HOUR_MS)} h)`
+}
+
+function readHours(option: string, text: string): number {
+  const hours = Number(text)
+  if (text.trim() === '' || !(hours >= 0)) throw Object.assign(new Error(`${option} ${text} is no number of hours`), { hint: `for example ${option} 24` })
+  return hours * HOUR_MS
+}
+
 export interface CollectOptions {
   readonly data?: string
   readonly config?: string
@@ -82,8 +113,7 @@ export interface CollectOptions {
 /** Collects on the volume that the options name, and prints what went and a summary. */
 export async function collect(options: CollectOptions): Promise<void> {
   const { root, graceMs } = await locate({ data: '', ...options })
-  const grace = options.grace === undefined ? graceMs : Number(options.grace) * HOUR_MS
-  if (!(grace >= 0)) throw Object.assign(new Error(`--grace ${options.grace} is no number of hours`), { hint: 'for example --grace 24' })
+  const grace = options.grace === undefined ? graceMs : readHours('--grace', options.grace)
   const parameters = { dryRun: options.dryRun === true, deleteUntagged: options.deleteUntagged === true, graceMs: grace }
   const onLine = (line: OperationLine): void => {
     if (!options.quiet && 'item' in line) process.stdout.write(options.json ? `${JSON.stringify(line.item)}\n` : `${formatCollected(line.item as Collected)}\n`)
