@@ -14,7 +14,7 @@ const checks: Readonly<Record<string, readonly Command[]>> = {
     ['node_modules/knip/bin/knip.js', '--no-progress', '--no-config-hints', '--production'],
     ['node_modules/knip/bin/knip.js', '--no-progress', '--no-config-hints'],
   ],
-  format: [['node_modules/@biomejs/biome/bin/biome', 'check', '--linter-enabled=false', '--max-diagnostics=100', '--colors=off']],
+  format: [['node_modules/@biomejs/biome/bin/biome', 'check', '--linter-enabled=false', '--max-diagnostics=20', '--colors=off']],
 }
 
 interface Outcome {
