@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as wait } from 'node:timers/promises'
 import { STATE } from './layout.ts'
@@ -16,6 +16,18 @@ export class VolumeLockedError extends Error {
     super(`the volume ${location} is in use by ${holder}`)
     this.name = 'VolumeLockedError'
     this.hint = 'a volume has one writer: stop that server, or run this command against it; in Kubernetes use "strategy: Recreate"'
+  }
+}
+
+/** The lock file cannot be made or opened. */
+class UnusableLockError extends Error {
+  readonly hint: string
+
+  constructor(path: string, cause: unknown) {
+    super(`cannot lock ${path}: ${(cause as Error).message}`, { cause })
+    this.name = 'UnusableLockError'
+    this.hint =
+      'its folder must be writable for the user that runs lacre; from a read-only volume a server serves pulls with storage.maintenance.readonly.enabled=true'
   }
 }
 
@@ -47,7 +59,7 @@ export class VolumeLock {
   /** @throws VolumeLockedError that names the holder, after a moment's patience. */
   static async take(root: string, options: VolumeLockOptions = {}): Promise<VolumeLock> {
     const path = join(root, STATE, 'lock.db')
-    mkdirSync(join(root, STATE), { recursive: true, mode: 0o700 })
+    makeFolderOf(path)
     const deadline = Date.now() + (options.patienceMs ?? PATIENCE_MS)
     for (;;) {
       const database = tryExclusive(path)
@@ -66,9 +78,13 @@ export class VolumeLock {
     this.#database.close()
   }
 
-  /** Whether the file that is locked is still the one at its path. */
+  /** Whether the file that is locked is still the one at its path; not, when nobody can tell. */
   isHeld(): boolean {
-    return statSync(this.#path, { throwIfNoEntry: false })?.ino === this.#inode
+    try {
+      return statSync(this.#path).ino === this.#inode
+    } catch {
+      return false
+    }
   }
 
   #check(onLost: (reason: string) => void): void {
@@ -78,15 +94,24 @@ export class VolumeLock {
   }
 }
 
-function tryExclusive(path: string): DatabaseSync | undefined {
-  const database = new DatabaseSync(path, { timeout: 0 })
+function makeFolderOf(path: string): void {
   try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  } catch (error) {
+    throw new UnusableLockError(path, error)
+  }
+}
+
+function tryExclusive(path: string): DatabaseSync | undefined {
+  let database: DatabaseSync | undefined
+  try {
+    database = new DatabaseSync(path, { timeout: 0 })
     database.exec('PRAGMA journal_mode=DELETE; BEGIN EXCLUSIVE')
     return database
   } catch (error) {
-    database.close()
+    database?.close()
     if (isBusy(error)) return undefined
-    throw new Error(`cannot lock ${path}`, { cause: error })
+    throw new UnusableLockError(path, error)
   }
 }
 
