@@ -4,6 +4,7 @@ import type { Digest } from '../oci/digest.ts'
 import { OciError } from '../oci/error.ts'
 import type { RepositoryName } from '../oci/name.ts'
 import { layerLink } from '../volume/layout.ts'
+import { commitBytes } from './commit-bytes.ts'
 import { tellDiskFull } from './disk-full.ts'
 import { selectRepositoriesWith } from './layer-rows.ts'
 import { linkLayer, unlinkLayer } from './layers.ts'
@@ -69,8 +70,7 @@ export function findBlobSources(registry: Registry, digest: Digest): Promise<Rep
 export async function commitBlob(registry: Registry, repository: RepositoryName, staged: string, blob: Blob): Promise<void> {
   await registry.locks.digest.run(blob.digest, async () => {
     refuseUnlessWritable(registry)
-    await registry.blobs.commit(staged, blob.digest, blob.size)
-    registry.damage.clear(blob.digest)
+    await commitBytes(registry, staged, blob)
     await linkLayer(registry, repository, blob)
   })
 }

@@ -4,6 +4,7 @@ import { parseManifest } from '../oci/manifest.ts'
 import type { RepositoryName } from '../oci/name.ts'
 import { formatReference, type Reference, type Tag } from '../oci/reference.ts'
 import { layerLink, revisionLink } from '../volume/layout.ts'
+import { commitBytes } from './commit-bytes.ts'
 import { tellDiskFull } from './disk-full.ts'
 import { unlinkLayer } from './layers.ts'
 import { refuseMissingReferences } from './references.ts'
@@ -106,10 +107,9 @@ async function isManifestHere(registry: Registry, repository: RepositoryName, di
 
 /** Bytes, revision, tags, rows: each durable before the next. */
 async function commitManifest(registry: Registry, repository: RepositoryName, manifest: Manifest, tags: readonly Tag[]): Promise<void> {
-  const { blobs, volume, links, rows, clock, damage } = registry
+  const { volume, links, rows, clock } = registry
   const { digest, bytes, parsed } = manifest
-  await blobs.commit(await volume.stage('blobs', bytes), digest, bytes.byteLength)
-  damage.clear(digest)
+  await commitBytes(registry, await volume.stage('blobs', bytes), { digest, size: bytes.byteLength })
   await links.affirm(revisionLink(repository, digest), digest, clock.now())
   for (const tag of tags) await putTag(registry, repository, tag, digest)
   rows.change((index) => {

@@ -1,6 +1,7 @@
 import type { IndexDatabase } from '../metadata/connect.ts'
 import type { Digest } from '../oci/digest.ts'
 import type { ParsedManifest } from '../oci/manifest.ts'
+import type { RepositoryName } from '../oci/name.ts'
 
 /** A manifest's row: what its bytes say, for lists. */
 export interface RevisionRow {
@@ -91,6 +92,15 @@ export function selectHolders(index: IndexDatabase, digest: Digest): Holder[] {
   const manifests = build.selectFrom('manifest').select(['repository_id', 'digest as link']).where('digest', '=', digest)
   const references = build.selectFrom('manifest_reference').select(['repository_id', 'manifest as link']).where('digest', '=', digest)
   return index.all(layers.unionAll(manifests).unionAll(references))
+}
+
+/** Repositories with a layer or revision link to a digest's bytes. */
+export function selectRepositoriesHolding(index: IndexDatabase, digest: Digest): RepositoryName[] {
+  const { build } = index
+  const layers = build.selectFrom('repository_blob').select('repository_id').where('target', '=', digest)
+  const manifests = build.selectFrom('manifest').select('repository_id').where('digest', '=', digest)
+  const query = build.selectFrom('repository').select('name').where('id', 'in', layers.union(manifests))
+  return index.all(query).map(({ name }) => name as RepositoryName)
 }
 
 /** Whether a manifest of the repository, other than itself, names the digest. */

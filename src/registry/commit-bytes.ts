@@ -1,0 +1,15 @@
+import type { Blob } from './blobs.ts'
+import type { Registry } from './registry.ts'
+import { selectRepositoriesHolding } from './revision-rows.ts'
+
+/**
+ * Makes staged, synced and hashed bytes the ones under their digest; durable on return. Where they heal what was missing or
+ * damaged, the rows that tell so are no longer believed, in whichever repository. Under the digest's lock.
+ */
+export async function commitBytes(registry: Registry, staged: string, { digest, size }: Blob): Promise<void> {
+  const isHealed = registry.damage.has(digest) || (await registry.blobs.findSize(digest)) !== size
+  await registry.blobs.commit(staged, digest, size)
+  registry.damage.clear(digest)
+  if (!isHealed) return
+  for (const name of registry.rows.read((index) => selectRepositoriesHolding(index, digest))) registry.settlement.settled.delete(name)
+}
