@@ -76,7 +76,7 @@ function describeBody({ body, isCut }: Answer): Described {
 
 function withoutRandom(text: string): string {
   return text
-    .replace(/https?:\/\/[^/]+/, '')
+    .replace(/127\.0\.0\.1:\d+/, 'HOST')
     .replace(/([?&])_state=[^&]*/, '$1_state')
     .replace(/\?_state$/, '')
     .replace(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g, 'UUID')
