@@ -109,7 +109,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   const owner = findForeignOwner(root)
   actAs(owner)
   const volume = await openVolume(root, volumeOptions(config, edge))
-  const authenticator = await openAuthenticator(config, log)
+  const authenticator = await openAuthenticator(config, edge)
   const server = createServer({ ...serverParts(config, volume.registry, edge, tls), authenticator, tls })
   actAs(undefined)
   await server.listen().catch((error: unknown) => {
@@ -161,11 +161,22 @@ async function openTls(config: Config, { log, metrics }: Edge, isStrict: boolean
   return tls
 }
 
-function openAuthenticator(config: Config, log: Logger): Promise<Authenticator> | undefined {
+async function openAuthenticator(config: Config, { log, metrics }: Edge): Promise<Authenticator | undefined> {
   const { htpasswd } = config.auth
-  if (htpasswd) return openHtpasswd({ ...htpasswd, onWarning: (message) => log.warn(message) })
-  log.warn('no authentication is configured: whoever reaches this registry may pull, push and delete; set auth.htpasswd')
-  return undefined
+  if (!htpasswd) {
+    log.warn('no authentication is configured: whoever reaches this registry may pull, push and delete; set auth.htpasswd')
+    return undefined
+  }
+  const authenticator = await openHtpasswd({ ...htpasswd, onWarning: (message) => log.warn(message) })
+  return {
+    realm: authenticator.realm,
+    async authenticate(credentials) {
+      const principal = await authenticator.authenticate(credentials)
+      metrics.authentications.inc({ outcome: principal ? 'accepted' : 'refused' })
+      return principal
+    },
+    [Symbol.asyncDispose]: () => authenticator[Symbol.asyncDispose](),
+  }
 }
 
 function volumeOptions(config: Config, edge: Edge): VolumeOptions {
@@ -233,7 +244,9 @@ function httpSettings({ http, storage, catalog, tags }: Config): Partial<HttpSet
 function observe(config: Config, { log, metrics }: Edge): HttpObserver {
   const writeAccess: (entry: AccessEntry) => void = createAccessLog(config.log)
   return {
+    requestStarted: () => metrics.inFlight.inc(),
     requestFinished(record) {
+      metrics.inFlight.dec()
       const handler = record.endpoint ?? 'none'
       metrics.requests.inc({ handler, method: record.method, code: record.status })
       metrics.durations.observe({ handler, method: record.method }, record.durationMs / 1000)
@@ -252,7 +265,7 @@ function housekeeping(config: Config, { log, metrics }: Edge): Parameters<typeof
     purge: { ...uploadpurging, enabled: uploadpurging.enabled && !readonly.enabled },
     gc: { ...config.lacre.gc, interval: readonly.enabled ? 0 : config.lacre.gc.interval },
     onSwept: ({ repository, id }) => {
-      metrics.uploads.inc({ outcome: 'purged' })
+      metrics.uploadsPurged.inc()
       log.info({ repository, upload: id }, 'an upload that was never finished is removed')
     },
     onCollected: ({ blobs, bytes }) => {

@@ -1,4 +1,6 @@
-import type { AddressInfo } from 'node:net'
+import { once } from 'node:events'
+import { lstat, rm } from 'node:fs/promises'
+import { type AddressInfo, connect } from 'node:net'
 import type { HttpSettings } from './settings.ts'
 
 /** Where to listen, as `server.listen` takes it. */
@@ -45,4 +47,17 @@ const HINTS: Readonly<Record<string, string>> = {
 export function listenError(addr: string, cause: NodeJS.ErrnoException): ListenError {
   const code = cause.code ?? cause.message
   return new ListenError(`cannot listen on ${addr}: ${code}`, { hint: HINTS[code] ?? 'check http.addr', cause })
+}
+
+/** Removes a socket file that a killed server left behind; one that somebody listens on stays. */
+export async function removeStaleSocket(path: string): Promise<void> {
+  const found = await lstat(path).catch(() => undefined)
+  if (!found?.isSocket()) return
+  const probe = connect(path)
+  const isServed = await once(probe, 'connect').then(
+    () => true,
+    () => false,
+  )
+  probe.destroy()
+  if (!isServed) await rm(path, { force: true })
 }

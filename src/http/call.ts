@@ -9,6 +9,8 @@ export interface Call {
   /** The request's target as it was sent, with its query. */
   readonly url: string
   readonly id: string
+  /** The client's, taken while the connection is open; empty for a unix socket. */
+  readonly remoteAddress: string
   /** In milliseconds since 1970, and on the monotonic clock. */
   readonly startedAt: number
   readonly startedMs: number
@@ -22,5 +24,6 @@ export interface Call {
 }
 
 export function beginCall(request: IncomingMessage, response: ServerResponse, url: string): Call {
-  return { request, response, url, id: requestId(request), startedAt: Date.now(), startedMs: performance.now(), findings: {} }
+  const remoteAddress = request.socket.remoteAddress ?? ''
+  return { request, response, url, id: requestId(request), remoteAddress, startedAt: Date.now(), startedMs: performance.now(), findings: {} }
 }

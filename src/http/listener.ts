@@ -5,7 +5,7 @@ import { createServer as createHttpsServer, type Server as HttpsServer } from 'n
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type FastifyInstance, fastify } from 'fastify'
-import { formatAddress, listenError, parseAddress } from './address.ts'
+import { formatAddress, listenError, parseAddress, removeStaleSocket } from './address.ts'
 import { beginCall } from './call.ts'
 import { Connections } from './connections.ts'
 import { answerPlainHttp } from './plain-http-on-tls.ts'
@@ -56,6 +56,7 @@ export class Listener {
     this.#server.on('checkContinue', (request, response) => this.#server.emit('request', request, response))
     this.#addRoutes()
     await this.#app.ready()
+    if (settings.net === 'unix') await removeStaleSocket(addr)
     this.#server.listen(parseAddress(addr, settings.net))
     await once(this.#server, 'listening').catch((error: NodeJS.ErrnoException) => {
       throw listenError(addr, error)

@@ -23,6 +23,8 @@ export interface RequestRecord {
 
 /** What the HTTP side tells whoever logs and counts. */
 export interface HttpObserver {
+  /** A request has arrived; `requestFinished` follows for it in any case. */
+  requestStarted(): void
   requestFinished(record: RequestRecord): void
   /** A defect or an outage behind a request: the client was told `UNKNOWN`, or its download broke off. */
   requestFailed(error: unknown, about: { readonly requestId: string; readonly method: string; readonly url: string }): void

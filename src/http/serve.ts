@@ -24,6 +24,7 @@ export function createServe({ settings, observer, isDraining }: ServeOptions): S
   const common = commonHeaders(settings)
   return async (answer, call) => {
     const headers: Headers = { ...common, 'X-Request-Id': call.id, ...(isDraining() && { Connection: 'close' }) }
+    observer.requestStarted()
     const outcome = await answer(call)
       .then((reply) => send(call, reply, headers))
       .catch((error: unknown) => refuse(call, error, headers, observer))
@@ -69,7 +70,7 @@ function breakOff({ response }: Call): Outcome {
   return { status: 499, bytesSent: 0 } // nginx's number for "client closed request"
 }
 
-function recordOf({ request, url, id, findings, startedAt, startedMs }: Call, outcome: Outcome): RequestRecord {
+function recordOf({ request, url, id, remoteAddress, findings, startedAt, startedMs }: Call, outcome: Outcome): RequestRecord {
   return {
     requestId: id,
     endpoint: findings.endpoint,
@@ -81,7 +82,7 @@ function recordOf({ request, url, id, findings, startedAt, startedMs }: Call, ou
     ...outcome,
     bytesReceived: findings.body?.bytesTaken ?? 0,
     durationMs: performance.now() - startedMs,
-    remoteAddress: request.socket.remoteAddress ?? '',
+    remoteAddress,
     referer: request.headers.referer,
     userAgent: request.headers['user-agent'],
     startedAt,

@@ -15,6 +15,7 @@ test('a request shows with its handler, method and code, its time and its bytes'
 
 test('each server counts for itself', async () => {
   const [one, two] = [createMetrics(), createMetrics()]
-  one.uploads.inc({ outcome: 'finished' })
-  assert.doesNotMatch(await two.registry.metrics(), /^registry_uploads_total\{/m)
+  one.uploadsPurged.inc()
+  assert.match(await one.registry.metrics(), /^registry_uploads_purged_total 1$/m)
+  assert.match(await two.registry.metrics(), /^registry_uploads_purged_total 0$/m)
 })

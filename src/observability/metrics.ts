@@ -15,7 +15,7 @@ export function createMetrics() {
     ...requestMetrics(registers),
     ...contentMetrics(registers),
     ...collectionMetrics(registers),
-    /** What became of credentials: outcome `accepted`, `refused` or `throttled`. */
+    /** What became of credentials: outcome `accepted` or `refused`. */
     authentications: new Counter({ name: 'registry_auth_total', help: 'Credentials checked, by outcome.', labelNames: ['outcome'], registers }),
     /** Seconds since 1970; 0 where there is no TLS. */
     certificateExpiry: new Gauge({ name: 'registry_tls_certificate_expiry_timestamp_seconds', help: 'End of validity of the server certificate.', registers }),
@@ -32,7 +32,7 @@ function requestMetrics(registers: Registry[]) {
       buckets: SECONDS,
       registers,
     }),
-    inFlight: new Gauge({ name: 'registry_http_in_flight_requests', help: 'Requests not answered yet.', labelNames: ['handler'], registers }),
+    inFlight: new Gauge({ name: 'registry_http_in_flight_requests', help: 'Requests not answered yet.', registers }),
     /** Bodies, direction `received` or `sent`. */
     bytes: new Counter({ name: 'registry_http_body_bytes_total', help: 'Bytes of bodies.', labelNames: ['direction'], registers }),
   }
@@ -40,8 +40,7 @@ function requestMetrics(registers: Registry[]) {
 
 function contentMetrics(registers: Registry[]) {
   return {
-    /** What became of uploads: outcome `started`, `finished`, `cancelled`, `mounted` or `purged`. */
-    uploads: new Counter({ name: 'registry_uploads_total', help: 'Upload sessions, by outcome.', labelNames: ['outcome'], registers }),
+    uploadsPurged: new Counter({ name: 'registry_uploads_purged_total', help: 'Uploads removed because they were never finished.', registers }),
     /** State `settled` (compared with the volume since the start) or `pending`. */
     repositories: new Gauge({
       name: 'registry_repositories',

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { type IncomingMessage, request } from 'node:http'
@@ -85,6 +86,7 @@ test('a server that cannot have its debug address has none', async () => {
 test('a unix socket is listened on, and gone at the end', async () => {
   await using home = await startRegistry()
   const path = join(home.folder, 'lacre.sock')
+  await leaveStaleSocket(path)
   const registry = await startRegistry({ folder: home.folder, settings: { addr: path, net: 'unix' } })
   const sent = request({ socketPath: path, path: '/v2/' }).end()
   const [response] = (await once(sent, 'response')) as [IncomingMessage]
@@ -94,3 +96,10 @@ test('a unix socket is listened on, and gone at the end', async () => {
   await registry.stop()
   assert.equal(existsSync(path), false)
 })
+
+/** As a killed server leaves it: the file is there, and nobody listens. */
+async function leaveStaleSocket(path: string): Promise<void> {
+  const script = `require('node:net').createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, 'SIGKILL'))`
+  await once(spawn(process.execPath, ['-e', script]), 'exit')
+  assert.equal(existsSync(path), true)
+}

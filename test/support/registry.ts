@@ -88,7 +88,7 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Runn
     ...options,
     registry,
     settings: { addr: '127.0.0.1:0', deletionEnabled: true, ...options.settings },
-    observer: { requestFinished: (record) => void records.push(record), requestFailed: (error) => void failures.push(error) },
+    observer: { requestStarted: () => undefined, requestFinished: (record) => void records.push(record), requestFailed: (error) => void failures.push(error) },
   })
   await server.listen()
   return new RunningRegistry({ folder, server, registry, records, failures, ownsFolder: options.folder === undefined })
