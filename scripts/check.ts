@@ -9,10 +9,10 @@ const checks: Readonly<Record<string, readonly Command[]>> = {
   types: [['node_modules/typescript/bin/tsc']],
   lint: [['node_modules/@biomejs/biome/bin/biome', 'lint', '--error-on-warnings', '--max-diagnostics=100', '--colors=off'], ['scripts/check-promises.ts']],
   imports: [['scripts/check-imports.ts']],
-  // What only tests use is dead too: production mode leaves the tests out.
+  // What only tests use is dead too: production mode leaves the tests out. (Programs like openssl are none of knip's business.)
   exports: [
-    ['node_modules/knip/bin/knip.js', '--no-progress', '--no-config-hints', '--production'],
-    ['node_modules/knip/bin/knip.js', '--no-progress', '--no-config-hints'],
+    ['node_modules/knip/bin/knip.js', '--no-progress', '--no-config-hints', '--exclude=binaries', '--production'],
+    ['node_modules/knip/bin/knip.js', '--no-progress', '--no-config-hints', '--exclude=binaries'],
   ],
   format: [['node_modules/@biomejs/biome/bin/biome', 'check', '--linter-enabled=false', '--max-diagnostics=20', '--colors=off']],
 }
