@@ -162,9 +162,11 @@ export class UploadStore {
   }
 }
 
+const AHEAD = -1 // a write is under way, or failed: the hash knows bytes that the file may not have
+
 interface RunningHash {
   readonly hash: DigestHash
-  /** Bytes hashed. */
+  /** Bytes hashed, or `AHEAD`. */
   size: number
 }
 
@@ -208,11 +210,11 @@ class UploadSink extends Writable {
   }
 
   async #store(chunks: Buffer[]): Promise<void> {
-    const before = this.#handle.size
     const writing = this.#handle.write(chunks)
+    if (this.#running) this.#running.size = AHEAD
     if (this.#running) for (const chunk of chunks) this.#running.hash.update(chunk)
     await writing
-    if (this.#running) this.#running.size += this.#handle.size - before
+    if (this.#running) this.#running.size = this.#handle.size
     if (this.#handle.size < this.#nextWriteBack) return
     this.#handle.startWriteBack()
     this.#nextWriteBack += WRITE_BACK_EVERY
