@@ -1,7 +1,10 @@
 import { digestOf } from '../../src/oci/digest.ts'
+import { collectGarbage } from '../../src/registry/collect-garbage.ts'
+import type { Registry } from '../../src/registry/registry.ts'
 import { Client } from '../support/client.ts'
 import type { Scenario } from '../support/cuts.ts'
 import { imageOf } from '../support/images.ts'
+import type { Ledger } from '../support/ledger.ts'
 
 const first = imageOf('first')
 const second = imageOf('second')
@@ -9,6 +12,12 @@ const third = imageOf('third')
 
 const push: Scenario['act'] = async (registry, ledger) => {
   await new Client(registry, ledger, 'team/app').pushImage(first, 'latest')
+}
+
+/** Collection without grace, of the blobs that only the first image used. */
+async function collectFirst(registry: Registry, ledger: Ledger): Promise<void> {
+  const gone = first.blobs.map((blob) => digestOf(blob))
+  await new Client(registry, ledger, 'team/app').losing(gone, () => collectGarbage(registry, { graceMs: 0, isServing: false }))
 }
 
 /** What is cut, killed and failed at every step. */
@@ -69,6 +78,20 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       for (const blob of first.blobs) await client.pushBlob(blob)
     },
     again: push,
+  },
+
+  'a collection': {
+    prepare: async (registry, ledger) => {
+      const client = new Client(registry, ledger, 'team/app')
+      await client.pushImage(first, 'old')
+      await client.pushImage(second, 'kept')
+      await client.deleteManifest(first.digest, 'old')
+    },
+    act: collectFirst,
+    again: async (registry, ledger) => {
+      await collectFirst(registry, ledger)
+      await push(registry, ledger)
+    },
   },
 
   'a mount from another repository, and a manifest on it': {

@@ -1,20 +1,16 @@
+import assert from 'node:assert/strict'
 import { Readable } from 'node:stream'
 import { type Digest, digestOf } from '../../src/oci/digest.ts'
 import { parseRepositoryName, type RepositoryName } from '../../src/oci/name.ts'
-import { parseTag, type Tag } from '../../src/oci/reference.ts'
+import { parseReference, parseTag, type Tag } from '../../src/oci/reference.ts'
 import { deleteBlob, mountBlob } from '../../src/registry/blobs.ts'
-import { deleteManifest, putManifest } from '../../src/registry/manifests.ts'
+import { deleteManifest, getManifest, putManifest } from '../../src/registry/manifests.ts'
 import type { Registry } from '../../src/registry/registry.ts'
 import { deleteTag } from '../../src/registry/tags.ts'
 import { finishUpload, startUpload } from '../../src/registry/uploads.ts'
 import type { Image } from './images.ts'
-import { ABSENT, type Ledger, PRESENT } from './ledger.ts'
-
-export const cellOf = {
-  tag: (repository: string, tag: string): string => `tag ${repository} ${tag}`,
-  manifest: (repository: string, digest: string): string => `manifest ${repository} ${digest}`,
-  blob: (repository: string, digest: string): string => `blob ${repository} ${digest}`,
-}
+import { ABSENT, cellOf, type Ledger, PRESENT } from './ledger.ts'
+import { unlessUnknown } from './verify.ts'
 
 /** A client that writes down what it was promised. */
 export class Client {
@@ -77,6 +73,39 @@ export class Client {
 
   deleteBlob(digest: Digest): Promise<void> {
     return this.#during([{ cell: cellOf.blob(this.#repository, digest), value: ABSENT }], () => deleteBlob(this.#registry, this.#repository, digest))
+  }
+
+  /** @throws AssertionError when what is read is neither what was promised before nor what is promised after. */
+  async readTag(tag: string): Promise<void> {
+    await this.#reading(
+      cellOf.tag(this.#repository, tag),
+      async () => (await unlessUnknown(getManifest(this.#registry, this.#repository, parseReference(tag))))?.digest,
+    )
+  }
+
+  async readManifest(digest: Digest): Promise<void> {
+    await this.#reading(cellOf.manifest(this.#repository, digest), async () => {
+      const manifest = await unlessUnknown(getManifest(this.#registry, this.#repository, { kind: 'digest', digest }))
+      return manifest && PRESENT
+    })
+  }
+
+  /** Runs `work`, which ends with the blob here. */
+  async promise(digest: Digest, work: () => Promise<unknown>): Promise<void> {
+    await this.#during([{ cell: cellOf.blob(this.#repository, digest), value: PRESENT }], work)
+  }
+
+  /** Runs `work`, which may or may not take these blobs away. */
+  async losing<T>(digests: readonly Digest[], work: () => Promise<T>): Promise<T> {
+    const effects = digests.map((digest) => ({ cell: cellOf.blob(this.#repository, digest), value: ABSENT }))
+    return await this.#ledger.attempt(effects, work)
+  }
+
+  async #reading(cell: string, read: () => Promise<string | undefined>): Promise<void> {
+    const before = this.#ledger.allowed(cell)
+    const value = (await read()) ?? ABSENT
+    const allowed = before.union(this.#ledger.allowed(cell))
+    assert.ok(allowed.has(value), `${cell} was read as ${value}, not ${[...allowed].join(' or ')}`)
   }
 
   async #during(effects: Parameters<Ledger['during']>[0], work: () => Promise<unknown>): Promise<void> {

@@ -117,20 +117,21 @@ function copyOf(survivor: MemoryDriver): Driver {
 }
 
 /**
- * Kills the process at each moment (what it wrote stays, synced or not), starts again, goes on, and cuts the power at the end of that and at
+ * Kills the process at every `everyKill`th moment (what it wrote stays, synced or not), starts again, goes on, and cuts the power at the end of that and at
  * every `every`th moment of it.
  */
 export async function killEverywhereThenCut(
   scenario: Scenario,
-  { limit, seed, every }: CutOptions & { readonly every: number },
+  { limit, seed, every, everyKill }: CutOptions & { readonly every: number; readonly everyKill: number },
 ): Promise<CutCount & { readonly kills: number }> {
   using index = new IndexHistory()
-  const kills = await momentsOf(scenario, index)
+  const moments = await momentsOf(scenario, index)
+  const kills = moments.filter((_moment, at) => at % everyKill === 0)
   const total = { moments: 0, cuts: 0, survivors: 0, kills: kills.length }
   for (const [number, { before, volume, ledger, commits }] of kills.entries()) {
     using later = new IndexHistory({ history: index, commits })
-    const moments = await recorded({ volume, ledger, index: later }, scenario.again)
-    const cut = moments.filter((_moment, at) => at === moments.length - 1 || (at + number) % every === 0)
+    const after = await recorded({ volume, ledger, index: later }, scenario.again)
+    const cut = after.filter((_moment, at) => at === after.length - 1 || (at + number) % every === 0)
     const verified = new Set<string>()
     for (const moment of cut) {
       const named = { ...moment, before: `${moment.before}, after a kill before ${before}` }

@@ -7,20 +7,23 @@ export type Fault = 'EIO' | 'ENOSPC' | 'killed'
 /** Thrown by every operation after a `killed` fault: nothing of the process reaches the volume any more. */
 export class KilledError extends Error {}
 
-/**
- * A driver of which the change with number `at` (from 0) fails. With EIO and ENOSPC later ones work again; ENOSPC spares those that need
- * no room. With `killed` that change and everything after it, reads too, never happens.
- */
-export function failing(driver: Driver, at: number, fault: Fault): { readonly driver: Driver; readonly failed: () => Operation | undefined } {
-  let count = 0
+export interface Failing {
+  readonly driver: Driver
+  /** Lets the change with this number fail, counted from 0 from now on. */
+  failAt(change: number): void
+  failed(): Operation | undefined
+}
+
+/** A driver of which one change does not happen. With EIO and ENOSPC later ones work again; with `killed` nothing does, reads neither. */
+export function failing(driver: Driver, fault: Fault): Failing {
+  let left = Number.POSITIVE_INFINITY
   let failed: Operation | undefined
   const faulty = intercepted(driver, async (operation, proceed) => {
     if (failed && fault === 'killed') throw new KilledError('killed')
-    const isNext = isChange(operation) && count++ === at
-    if (!isNext) return await proceed()
+    if (!isChange(operation) || left-- !== 0) return await proceed()
     failed = operation
     if (fault === 'killed') throw new KilledError('killed')
     throw systemError(fault, operation.name, operation.path)
   })
-  return { driver: faulty, failed: () => failed }
+  return { driver: faulty, failAt: (change) => (left = change), failed: () => failed }
 }

@@ -4,6 +4,13 @@ export type CellValue = string
 export const ABSENT = 'absent'
 export const PRESENT = 'present'
 
+/** Names of cells. */
+export const cellOf = {
+  tag: (repository: string, tag: string): string => `tag ${repository} ${tag}`,
+  manifest: (repository: string, digest: string): string => `manifest ${repository} ${digest}`,
+  blob: (repository: string, digest: string): string => `blob ${repository} ${digest}`,
+}
+
 /** What an operation will have done to one cell when it is acknowledged. */
 export interface Effect {
   readonly cell: string
@@ -40,8 +47,18 @@ export class Ledger {
     }
   }
 
+  /** Runs `work`, whose effects may or may not have come about when it has resolved. */
+  async attempt<T>(effects: readonly Effect[], work: () => Promise<T>): Promise<T> {
+    for (const effect of effects) this.#begin(effect)
+    try {
+      return await work()
+    } finally {
+      for (const effect of effects) this.#end(effect, false)
+    }
+  }
+
   allowed(cell: string): ReadonlySet<CellValue> {
-    return this.#cells.get(cell)?.allowed ?? new Set([ABSENT])
+    return new Set(this.#cells.get(cell)?.allowed ?? [ABSENT])
   }
 
   /** Cells that were ever touched. */

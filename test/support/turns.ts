@@ -41,7 +41,7 @@ export class Turns {
   }
 
   /**
-   * Runs the actors to their end. `choose` picks who moves, from the parked ones in order of their names.
+   * Runs the actors to their end; each waits for a turn to start. `choose` picks who moves, from the parked ones in order of their names.
    *
    * @throws DeadlockError
    */
@@ -51,16 +51,22 @@ export class Turns {
   ): Promise<Record<Actor, PromiseSettledResult<unknown>>> {
     const results: Record<Actor, PromiseSettledResult<unknown>> = {}
     const running = Object.entries(actors).map(async ([actor, work]) => {
-      const [result] = await Promise.allSettled([this.#actor.run(actor, async () => await work())])
+      const [result] = await Promise.allSettled([this.#actor.run(actor, () => this.pause('start').then(work))])
       results[actor] = result
     })
     for (;;) {
       await drained()
       if (Object.keys(results).length === running.length) return results
-      const parked = this.#parked.toSorted((a, b) => (a.actor < b.actor ? -1 : a.actor > b.actor ? 1 : 0))
+      const parked = this.#movable()
       if (parked.length === 0) throw new DeadlockError(`nobody can move after:\n${this.trace.join('\n')}`)
       this.#release(parked[choose(parked.map(({ actor }) => actor))] as Parked)
     }
+  }
+
+  /** One operation for each actor, that which it started first: in which order an actor's own parallel operations end is not explored. */
+  #movable(): Parked[] {
+    const firsts = new Map(this.#parked.toReversed().map((parked) => [parked.actor, parked]))
+    return [...firsts.values()].sort((a, b) => (a.actor < b.actor ? -1 : 1))
   }
 
   #release(parked: Parked): void {

@@ -10,8 +10,7 @@ import { getManifest, type Manifest } from '../../src/registry/manifests.ts'
 import type { Registry } from '../../src/registry/registry.ts'
 import { listRepositories } from '../../src/registry/repositories.ts'
 import { listTags } from '../../src/registry/tags.ts'
-import { cellOf } from './client.ts'
-import { ABSENT, type Ledger, PRESENT } from './ledger.ts'
+import { ABSENT, cellOf, type Ledger, PRESENT } from './ledger.ts'
 
 /**
  * Checks that a registry shows what its clients were promised, and nothing by halves: each cell holds a value it may hold, a tag is listed

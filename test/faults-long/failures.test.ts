@@ -1,0 +1,3 @@
+import { failureTests } from '../faults/suites.ts'
+
+failureTests(1)

@@ -1,0 +1,3 @@
+import { interleavingTests } from '../faults/suites.ts'
+
+interleavingTests(1500)

@@ -1,0 +1,3 @@
+import { failureTests } from './suites.ts'
+
+failureTests(4)

@@ -1,0 +1,3 @@
+import { interleavingTests } from './suites.ts'
+
+interleavingTests(40)
