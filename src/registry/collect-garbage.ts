@@ -1,12 +1,12 @@
 import type { Digest } from '../oci/digest.ts'
 import type { RepositoryName } from '../oci/name.ts'
 import { layerLink, revisionLink } from '../volume/layout.ts'
-import { selectLayers } from './layer-rows.ts'
+import { hasTaggedLayers, selectLayers } from './layer-rows.ts'
 import { unlinkLayer } from './layers.ts'
 import { removeManifest } from './manifests.ts'
-import { type Registry, sightingKey } from './registry.ts'
+import { type Registry, refuseUnlessWritable, sightingKey } from './registry.ts'
 import { everyRepository, findRepositoryId } from './repositories.ts'
-import { hasUnreadableRevisions, type RevisionLinks, selectHolders, selectReferences, selectRevisionLinks } from './revision-rows.ts'
+import { type Holder, hasUnreadableRevisions, type RevisionLinks, selectHolders, selectReferences, selectRevisionLinks } from './revision-rows.ts'
 import { settleAll, withRepository } from './settle.ts'
 
 export interface CollectionOptions {
@@ -69,16 +69,25 @@ async function collectRepository(registry: Registry, repository: RepositoryName,
   await withRepository(registry, repository, async () => {
     const id = registry.rows.read((index) => findRepositoryId(index, repository))
     if (id === undefined) return
-    if (registry.rows.read((index) => hasUnreadableRevisions(index, id))) {
-      const reason = 'a manifest of it cannot be read, so what it uses is not known; "lacre check" names it'
-      return options.onCollected({ kind: 'kept', repository, reason })
-    }
+    const reason = findDoubt(registry, id)
+    if (reason) return options.onCollected({ kind: 'kept', repository, reason })
     const plan = await planRepository(registry, repository, id, options)
-    if (options.dryRun) for (const digest of [...plan.manifests, ...plan.layers]) planned.add(`${id}@${digest}`)
-    else await carryOut(registry, repository, plan)
+    if (options.dryRun) {
+      for (const link of plan.manifests) planned.add(keyOf({ repository_id: id, kind: 'revision', link }))
+      for (const link of plan.layers) planned.add(keyOf({ repository_id: id, kind: 'layer', link }))
+    } else await carryOut(registry, repository, plan)
     for (const digest of plan.manifests) options.onCollected({ kind: 'manifest', repository, digest })
     for (const digest of plan.layers) options.onCollected({ kind: 'layer', repository, digest })
   })
+}
+
+/** Why it cannot be told what a repository uses. */
+function findDoubt(registry: Registry, id: number): string | undefined {
+  if (registry.rows.read((index) => hasUnreadableRevisions(index, id)))
+    return 'a manifest of it cannot be read, so what it uses is not known; "lacre check" names it'
+  if (registry.rows.read((index) => hasTaggedLayers(index, id)))
+    return 'a tag of it stands for a manifest that an old registry linked as a layer, so what it uses is not known; push it again'
+  return undefined
 }
 
 async function planRepository(registry: Registry, repository: RepositoryName, id: number, options: Options): Promise<Plan> {
@@ -93,7 +102,9 @@ async function planRepository(registry: Registry, repository: RepositoryName, id
   const layers: Digest[] = []
   for (const { digest, target } of registry.rows.read((index) => selectLayers(index, id))) {
     if (used.has(digest) || used.has(target)) continue
-    if (await isGraceOver(registry, { repository, path: layerLink(repository, digest), digest }, options)) layers.push(digest)
+    if (manifests.includes(digest))
+      layers.push(digest) // as DELETE takes it along
+    else if (await isGraceOver(registry, { repository, path: layerLink(repository, digest), digest }, options)) layers.push(digest)
   }
   return { manifests, layers }
 }
@@ -141,6 +152,7 @@ async function collectBytes(registry: Registry, options: Options, generation: nu
   for await (const digest of registry.blobs.walk()) {
     if (isHeld(registry, digest, planned)) continue
     await registry.locks.digest.run(digest, async () => {
+      refuseUnlessWritable(registry)
       const areRowsWhole = registry.rows.generation === generation && registry.settlement.failed.size === 0
       if (!areRowsWhole || isHeld(registry, digest, planned)) return
       const size = (await registry.blobs.findSize(digest)) ?? 0
@@ -151,8 +163,10 @@ async function collectBytes(registry: Registry, options: Options, generation: nu
 }
 
 function isHeld(registry: Registry, digest: Digest, planned: ReadonlySet<string>): boolean {
-  return registry.rows.read((index) => selectHolders(index, digest)).some(({ repository_id, link }) => !planned.has(`${repository_id}@${link}`))
+  return registry.rows.read((index) => selectHolders(index, digest)).some((holder) => !planned.has(keyOf(holder)))
 }
+
+const keyOf = ({ repository_id, kind, link }: Holder): string => `${repository_id} ${kind} ${link}`
 
 async function removeBytes(registry: Registry, digest: Digest): Promise<void> {
   registry.manifests.delete(digest)

@@ -35,3 +35,15 @@ export function selectRepositoriesWith(index: IndexDatabase, digest: Digest): Re
     .limit(100)
   return index.all(query).map(({ name }) => name as RepositoryName)
 }
+
+/** Whether a tag points to a layer link's bytes that no revision link stands for. */
+export function hasTaggedLayers(index: IndexDatabase, repositoryId: number): boolean {
+  const query = index.build
+    .selectFrom('tag')
+    .innerJoin('repository_blob as layer', (join) => join.onRef('layer.repository_id', '=', 'tag.repository_id').onRef('layer.digest', '=', 'tag.digest'))
+    .leftJoin('manifest', (join) => join.onRef('manifest.repository_id', '=', 'tag.repository_id').onRef('manifest.digest', '=', 'tag.digest'))
+    .select('tag.name')
+    .where('tag.repository_id', '=', repositoryId)
+    .where('manifest.digest', 'is', null)
+  return index.first(query) !== undefined
+}

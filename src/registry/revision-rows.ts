@@ -81,6 +81,7 @@ export function selectReferences(index: IndexDatabase, repositoryId: number, man
 /** A link that keeps a digest's bytes: its own layer or revision link, or the revision link of a manifest that names it. */
 export interface Holder {
   readonly repository_id: number
+  readonly kind: 'layer' | 'revision'
   /** The digest in the link's path. */
   readonly link: string
 }
@@ -88,10 +89,14 @@ export interface Holder {
 /** Every link, of whichever repository, that keeps a digest's bytes. */
 export function selectHolders(index: IndexDatabase, digest: Digest): Holder[] {
   const { build } = index
-  const layers = build.selectFrom('repository_blob').select(['repository_id', 'digest as link']).where('target', '=', digest)
-  const manifests = build.selectFrom('manifest').select(['repository_id', 'digest as link']).where('digest', '=', digest)
-  const references = build.selectFrom('manifest_reference').select(['repository_id', 'manifest as link']).where('digest', '=', digest)
-  return index.all(layers.unionAll(manifests).unionAll(references))
+  const layers = build.selectFrom('repository_blob').where('target', '=', digest)
+  const manifests = build.selectFrom('manifest').where('digest', '=', digest)
+  const references = build.selectFrom('manifest_reference').where('digest', '=', digest)
+  const query = layers
+    .select(['repository_id', 'digest as link', ({ val }) => val<Holder['kind']>('layer').as('kind')])
+    .unionAll(manifests.select(['repository_id', 'digest as link', ({ val }) => val<Holder['kind']>('revision').as('kind')]))
+    .unionAll(references.select(['repository_id', 'manifest as link', ({ val }) => val<Holder['kind']>('revision').as('kind')]))
+  return index.all(query)
 }
 
 /** Repositories with a layer or revision link to a digest's bytes. */
