@@ -1,6 +1,6 @@
 import type { RepositoryName } from '../oci/name.ts'
 import { uploadData, uploadFolder, uploadStartedAt, uploadsFolder } from '../volume/layout.ts'
-import type { Registry } from './registry.ts'
+import { type Registry, refuseUnlessWritable } from './registry.ts'
 import { walkRepositories } from './repositories.ts'
 
 export interface SweepOptions {
@@ -27,16 +27,24 @@ export async function sweepUploads(registry: Registry, options: SweepOptions): P
   return swept
 }
 
-async function sweepRepository(registry: Registry, repository: RepositoryName, { ageMs, dryRun, onSwept }: SweepOptions): Promise<number> {
+async function sweepRepository(registry: Registry, repository: RepositoryName, options: SweepOptions): Promise<number> {
   let swept = 0
   for (const { name: id } of await registry.volume.driver.list(uploadsFolder(repository))) {
-    const age = await ageOf(registry, repository, id)
-    if (age < ageMs || registry.uploads.isClaimed(id)) continue
-    if (!dryRun) await registry.uploads.remove(repository, id)
-    onSwept?.({ repository, id, ageMs: age })
-    swept++
+    if (registry.uploads.isClaimed(id)) continue
+    const isSwept = await registry.uploads.claim(repository, id, () => sweepUpload(registry, repository, id, options))
+    if (isSwept) swept++
   }
   return swept
+}
+
+/** Under a claim, so that nobody begins to write meanwhile. */
+async function sweepUpload(registry: Registry, repository: RepositoryName, id: string, { ageMs, dryRun, onSwept }: SweepOptions): Promise<boolean> {
+  const age = await ageOf(registry, repository, id)
+  if (age < ageMs) return false
+  if (!dryRun) refuseUnlessWritable(registry)
+  if (!dryRun) await registry.uploads.remove(repository, id)
+  onSwept?.({ repository, id, ageMs: age })
+  return true
 }
 
 /** Milliseconds since the upload last grew; 0 for one that is being made. */
