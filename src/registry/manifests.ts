@@ -12,7 +12,7 @@ import type { Registry } from './registry.ts'
 import { findRepositoryId, listRepository } from './repositories.ts'
 import { deleteRevision, insertRevision, isReferenced } from './revision-rows.ts'
 import { withRepository } from './settle.ts'
-import { findManifest, type Manifest } from './stored-manifests.ts'
+import { findManifest, findServedManifest, type Manifest } from './stored-manifests.ts'
 import { insertTag, selectTagsOf } from './tag-rows.ts'
 import { findTag, putTag, removeTag } from './tags.ts'
 
@@ -91,13 +91,7 @@ async function lookUp(registry: Registry, repository: RepositoryName, reference:
 /** Distribution linked manifests as layers once, and serves those still. */
 async function findManifestAmongLayers(registry: Registry, repository: RepositoryName, digest: Digest): Promise<Manifest | undefined> {
   const target = await registry.links.find(layerLink(repository, digest))
-  if (target !== digest) return undefined
-  try {
-    return await findManifest(registry, digest)
-  } catch (error) {
-    if (error instanceof OciError) return undefined // a layer that is no manifest
-    throw error
-  }
+  return target === digest ? findServedManifest(registry, digest) : undefined
 }
 
 async function isManifestHere(registry: Registry, repository: RepositoryName, digest: Digest): Promise<boolean> {

@@ -7,7 +7,7 @@ import { repositoryFolder } from '../volume/layout.ts'
 import type { Registry } from './registry.ts'
 import { UNREADABLE } from './revision-rows.ts'
 import { settled } from './settle.ts'
-import { findManifest } from './stored-manifests.ts'
+import { findServedManifest } from './stored-manifests.ts'
 import { findTag } from './tags.ts'
 
 /** As distribution-spec v1.1.1, Listing Referrers, wants it in an index. */
@@ -45,7 +45,7 @@ export async function listReferrers(
 async function findFallbackDigests(registry: Registry, repository: RepositoryName, subject: Digest): Promise<Digest[]> {
   const tag = findTagName(`${digestAlgorithm(subject)}-${digestHex(subject).slice(0, 64)}`)
   const digest = tag && (await findTag(registry, repository, tag))
-  const index = digest && (await findManifest(registry, digest))
+  const index = digest && (await findServedManifest(registry, digest))
   return index ? index.parsed.children.map((child) => child.digest) : []
 }
 

@@ -1,15 +1,14 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { IndexDatabase } from '../metadata/connect.ts'
 import { type Digest, type DigestAlgorithm, findDigest } from '../oci/digest.ts'
-import { OciError } from '../oci/error.ts'
 import type { RepositoryName } from '../oci/name.ts'
 import { findTagName, type Tag } from '../oci/reference.ts'
 import { layerLink, layersFolder, revisionLink, revisionsFolder, tagCurrentLink, tagHistoryFolder, tagsFolder } from '../volume/layout.ts'
 import { deleteLayer, insertLayer, type LayerRow, selectLayers } from './layer-rows.ts'
 import type { Registry } from './registry.ts'
 import { deleteRevision, insertRevision, insertUnreadableRevision, type RevisionRow, selectRevisions } from './revision-rows.ts'
-import { findManifest } from './stored-manifests.ts'
-import { deleteHistory, deleteTagRows, insertHistory, insertTag, selectHistoryRows, selectTagRows } from './tag-rows.ts'
+import { findServedManifest } from './stored-manifests.ts'
+import { deleteHistory, deleteTagRow, insertHistory, insertTag, selectHistoryRows, selectTagRows } from './tag-rows.ts'
 
 const ALGORITHMS: readonly DigestAlgorithm[] = ['sha256', 'sha512']
 const AT_ONCE = 32 // files looked at together
@@ -65,16 +64,16 @@ export async function settleRevisions(registry: Registry, repository: Repository
   return applyChanges(registry, [...gone, ...changes])
 }
 
-/** Makes the rows of tags and of their history equal to the volume. A tag without a readable link is none. */
+/** Makes the rows of tags and of their history equal to the volume. A tag without a readable link is none, but its history will be that of the next push. */
 export async function settleTags(registry: Registry, repository: RepositoryName, id: number): Promise<number> {
   const names = (await registry.volume.driver.list(tagsFolder(repository))).map(({ name }) => findTagName(name)).filter((name) => name !== undefined)
   const current = new Map<Tag, Digest>()
   const history = new Map<Tag, readonly Digest[]>()
   await inBatches(names, async (tag) => {
     const digest = await registry.links.find(tagCurrentLink(repository, tag))
-    if (!digest) return
-    current.set(tag, digest)
-    history.set(tag, [...new Set([digest, ...(await listDigests(registry, (algorithm) => tagHistoryFolder(repository, tag, algorithm)))])])
+    if (digest) current.set(tag, digest)
+    const digests = await listDigests(registry, (algorithm) => tagHistoryFolder(repository, tag, algorithm))
+    history.set(tag, [...new Set([...(digest ? [digest] : []), ...digests])])
   })
   return applyChanges(registry, [...tagChanges(registry, id, current), ...historyChanges(registry, id, history)])
 }
@@ -89,7 +88,7 @@ function tagChanges(registry: Registry, id: number, current: ReadonlyMap<Tag, Di
     ...gone.map(
       (tag): Change =>
         (index) =>
-          deleteTagRows(index, id, tag),
+          deleteTagRow(index, id, tag),
     ),
     ...moved.map(
       ([tag, digest]): Change =>
@@ -119,13 +118,8 @@ function historyChanges(registry: Registry, id: number, history: ReadonlyMap<Tag
 }
 
 async function readRevision(registry: Registry, digest: Digest): Promise<RevisionRow | undefined> {
-  try {
-    const manifest = await findManifest(registry, digest)
-    return manifest && { digest, size: manifest.bytes.byteLength, parsed: manifest.parsed }
-  } catch (error) {
-    if (error instanceof OciError) return undefined // no manifest that we read, as Docker schema 1
-    throw error
-  }
+  const manifest = await findServedManifest(registry, digest)
+  return manifest && { digest, size: manifest.bytes.byteLength, parsed: manifest.parsed }
 }
 
 const isSameLayer = (layer: LayerRow, row: LayerRow | undefined): boolean => row?.target === layer.target && row.size === layer.size

@@ -31,6 +31,16 @@ export async function findManifest(registry: Registry, digest: Digest): Promise<
   return manifest
 }
 
+/** As `findManifest`; `undefined` also for bytes that are no manifest that we serve, as Docker schema 1. */
+export async function findServedManifest(registry: Registry, digest: Digest): Promise<Manifest | undefined> {
+  try {
+    return await findManifest(registry, digest)
+  } catch (error) {
+    if (error instanceof OciError) return undefined
+    throw error
+  }
+}
+
 function isIntact(registry: Registry, digest: Digest, bytes: Buffer): boolean {
   const computed = digestOf(bytes, digestAlgorithm(digest))
   if (computed === digest) return true

@@ -20,11 +20,16 @@ export function insertHistory(index: IndexDatabase, repository_id: number, tag: 
   )
 }
 
-/** Inside a transaction. */
+/** Inside a transaction. A tag with its history. */
 export function deleteTagRows(index: IndexDatabase, repositoryId: number | undefined, tag: Tag): void {
   if (repositoryId === undefined) return
-  index.run(index.build.deleteFrom('tag').where('repository_id', '=', repositoryId).where('name', '=', tag))
+  deleteTagRow(index, repositoryId, tag)
   index.run(index.build.deleteFrom('tag_history').where('repository_id', '=', repositoryId).where('tag', '=', tag))
+}
+
+/** Inside a transaction. */
+export function deleteTagRow(index: IndexDatabase, repositoryId: number, tag: Tag): void {
+  index.run(index.build.deleteFrom('tag').where('repository_id', '=', repositoryId).where('name', '=', tag))
 }
 
 /** Inside a transaction. */
