@@ -124,6 +124,14 @@ test('a folder in the place of the file is FILE_UNUSABLE', async () => {
   await assert.rejects(addAccount(folder.path, alice, parseNewPassword('x'), cheap), { code: 'FILE_UNUSABLE' })
 })
 
+test('a file that cannot be made is FILE_UNUSABLE', async () => {
+  await using folder = await makeFolder()
+  await writeFile(join(folder.path, 'file'), '')
+  await assert.rejects(addAccount(join(folder.path, 'file', 'htpasswd'), alice, parseNewPassword('x'), cheap), { code: 'FILE_UNUSABLE' })
+  await symlink('nowhere', join(folder.path, 'link'))
+  await assert.rejects(addAccount(join(folder.path, 'link', 'htpasswd'), alice, parseNewPassword('x'), cheap), { code: 'FILE_UNUSABLE' })
+})
+
 test('putAccount tells whether a name is new, and begins afresh when asked to', async () => {
   await using folder = await makeFolder()
   const path = join(folder.path, 'htpasswd')

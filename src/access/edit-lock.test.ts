@@ -54,16 +54,17 @@ for (const [whose, holder, ageMs] of [
 }
 
 for (const [whose, holder] of [
-  ['of a living process', `${process.ppid} ${hostname()} x\n`],
-  ['of another machine', '1 elsewhere x\n'],
-  ['without content', ''],
+  ['of a living process', async () => `${process.ppid} ${hostname()} x\n`],
+  ['of another machine', async () => `${await findDeadPid()} elsewhere x\n`],
+  ['without content', async () => ''],
 ] as const) {
   test(`a fresh lock ${whose} is left alone`, async () => {
     await using folder = await makeFolder()
     const lock = join(folder.path, 'f.lock')
-    await writeFile(lock, holder)
+    const content = await holder()
+    await writeFile(lock, content)
     await assert.rejects(lockForEditing(join(folder.path, 'f'), { patienceMs: 1 }), { code: 'FILE_BUSY' })
-    assert.equal(await readFile(lock, 'utf8'), holder)
+    assert.equal(await readFile(lock, 'utf8'), content)
   })
 }
 

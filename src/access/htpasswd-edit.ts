@@ -39,7 +39,7 @@ export async function editHtpasswd(path: string, { create = false, afresh = fals
     await replaceFile(target, formatHtpasswd(change(file)), { mode, owner: stats })
     return { mode, ...(stats && { modeBefore: stats.mode & 0o777 }) }
   } catch (error) {
-    throw explain(path, error)
+    throw explain(path, error, create)
   }
 }
 
@@ -91,12 +91,12 @@ async function find<T>(looking: Promise<T>): Promise<T | undefined> {
   }
 }
 
-function explain(path: string, error: unknown): unknown {
+function explain(path: string, error: unknown, create = false): unknown {
   if (error instanceof AccessError) {
     return error.code === 'FILE_INVALID' ? new AccessError(error.code, `${path}: ${error.message}`, { hint: error.hint, cause: error }) : error
   }
   const code = codeOf(error)
-  if (code === 'ENOENT') return missing(path)
+  if (code === 'ENOENT' && !create) return missing(path)
   const hint = code && HINTS[code]
   return hint ? new AccessError('FILE_UNUSABLE', `cannot use ${path}: ${(error as Error).message}`, { hint, cause: error }) : error
 }
@@ -107,7 +107,9 @@ const HINTS: Readonly<Record<string, string>> = {
   EROFS: 'the file system is read-only: edit the file where it is mounted from',
   EBUSY: 'the file is mounted alone, so it cannot be replaced: mount its folder instead, or edit it where it is mounted from',
   EISDIR: 'name a file, not a folder (docker makes a folder where a file to be mounted is missing)',
+  ENOENT: 'a folder on the way cannot be made',
   ENOTDIR: 'a part of the path is not a folder',
+  EEXIST: 'a part of the path is not a folder',
   ENOSPC: 'make room on the disk; the file is as it was',
   EDQUOT: 'make room in the quota; the file is as it was',
 }
