@@ -138,5 +138,7 @@ for (const [argv, why] of [
 
 test('--help shows examples', async () => {
   await using temporary = await makeFolder()
-  assert.match((await run(['--help'], { folder: temporary.path })).stdout, /lacre user add alice/)
+  for (const argv of [['--help'], ['add', '--help']]) {
+    assert.match((await run(argv, { folder: temporary.path })).stdout, /lacre user add alice/)
+  }
 })

@@ -45,7 +45,7 @@ A running registry sees the change at once. Where --file is not given, it is DIR
 
 /** `lacre user add|passwd|remove|list|verify`: the accounts of a htpasswd file. Failures are thrown as errors with a `hint`. */
 export function userCommand({ data = DEFAULT_DATA, streams = process }: UserCommandOptions = {}): Command {
-  const user = new Command('user').description('the users who may log in, in a htpasswd file').addHelpText('after', EXAMPLES)
+  const user = new Command('user').description('the users who may log in, in a htpasswd file').addHelpText('afterAll', EXAMPLES)
   const add = (name: string, description: string, run: (context: Context, name: string) => Promise<void>) =>
     addSubcommand(user, `${name} <name>`, description).action(async (account: string, _options, command: Command) =>
       run(await openContext(command, data, streams), account),
