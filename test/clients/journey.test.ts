@@ -9,13 +9,13 @@ import type { CommandResult } from './support/command.ts'
 import { type DockerDaemon, startDockerDaemon } from './support/docker-daemon.ts'
 import { password, startDocumented, user } from './support/documented-registry.ts'
 import { addHostNames, hostName } from './support/host-names.ts'
-import { type Images, makeImages } from './support/images.ts'
+import { type Images, makeImages, makeUnusualImages, type UnusualImages } from './support/images.ts'
 import { digestOf, type Endpoint, getBlob, getManifest, listRepositories, listTags } from './support/registry-client.ts'
 import { freePort, type RunningServer } from './support/registry-server.ts'
 
 /** Real dockerd, skopeo, podman, buildah and curl against a registry that was started from the environment alone. */
 let folder: string
-let images: Images
+let images: Images & UnusualImages
 let clients: Clients
 let daemon: DockerDaemon
 let server: RunningServer
@@ -26,7 +26,7 @@ let host: string
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'lacre-journey-'))
   await addHostNames()
-  images = await makeImages(join(folder, 'images'))
+  images = { ...(await makeImages(join(folder, 'images'))), ...(await makeUnusualImages(join(folder, 'images'))) }
   clients = await openClients(join(folder, 'clients'))
   certificate = await makeSanCertificate(join(folder, 'data/certs'), ['localhost', hostName])
   const port = await freePort('::1')
@@ -55,7 +55,7 @@ function refused(result: CommandResult, reason: RegExp): void {
 }
 
 const dockerLogin = (secret: string): Promise<CommandResult> => daemon.docker(['login', '-u', user, '--password-stdin', host], secret)
-const source = (layout: keyof Images, ref: string): string => `oci:${images[layout]}:${ref}`
+const source = (layout: keyof typeof images, ref: string): string => `oci:${images[layout]}:${ref}`
 const remote = (name: string): string => `docker://${host}/${name}`
 
 describe('a client that does not trust the certificate', () => {
@@ -203,7 +203,7 @@ function curl(path: string, ...args: string[]): Promise<CommandResult> {
 }
 
 /** Pushes from an OCI layout, pulls into another, and compares every blob and the manifest's digest. */
-async function roundTrip(layout: keyof Images, ref: string, name: string): Promise<void> {
+async function roundTrip(layout: keyof typeof images, ref: string, name: string): Promise<void> {
   const back = join(folder, name.replaceAll(/[/:]/g, '-'))
   await mkdir(back)
   ok(await clients.skopeo('copy', '--all', '--preserve-digests', source(layout, ref), remote(name)))

@@ -19,46 +19,48 @@ export interface Images {
   readonly small: string
   /** `latest`: an index of linux/amd64 and linux/arm64. */
   readonly multi: string
-  /** `latest`: 100 tiny layers. */
-  readonly deep: string
-  /** `latest`: one layer, compressed with zstd. */
-  readonly zstd: string
-  /** `latest`: one layer of 60 MB that does not compress. */
-  readonly big: string
   /** `docker load` makes `small:v1` of it. */
   readonly dockerArchive: string
+}
+
+/** More of them, which take time. Each has a `latest`. */
+export interface UnusualImages {
+  /** 100 tiny layers. */
+  readonly deep: string
+  /** A layer compressed with zstd. */
+  readonly zstd: string
+  /** A layer of 60 MB that does not compress. */
+  readonly big: string
 }
 
 const CONFIG_TYPE = 'application/vnd.oci.image.config.v1+json'
 const LAYER_TYPE = 'application/vnd.oci.image.layer.v1.tar'
 const MB = 1_000_000
+const BASE = tar('base.txt', 'a file that many images have\n')
 
 export async function makeImages(folder: string): Promise<Images> {
-  const images = {
-    small: join(folder, 'small'),
-    multi: join(folder, 'multi'),
-    deep: join(folder, 'deep'),
-    zstd: join(folder, 'zstd'),
-    big: join(folder, 'big'),
-    dockerArchive: join(folder, 'small-v1.tar'),
-  }
-  const base = tar('base.txt', 'a file that both tags have\n')
-  const v1 = await writeImage(images.small, 'amd64', [base, tar('one.txt', 'one\n')])
-  const v2 = await writeImage(images.small, 'amd64', [base, tar('two.txt', 'two\n')])
+  const images = { small: join(folder, 'small'), multi: join(folder, 'multi'), dockerArchive: join(folder, 'small-v1.tar') }
+  const v1 = await writeImage(images.small, 'amd64', [BASE, tar('one.txt', 'one\n')])
+  const v2 = await writeImage(images.small, 'amd64', [BASE, tar('two.txt', 'two\n')])
   await writeLayout(images.small, [named(v1, 'v1'), named(v2, 'v2')])
-  await writeMulti(images.multi, base)
-  const hundred = Array.from({ length: 100 }, (_, i) => tar(`layer-${i}.txt`, `layer ${i}\n`))
-  await writeLayout(images.deep, [named(await writeImage(images.deep, 'amd64', hundred), 'latest')])
-  await writeLayout(images.zstd, [named(await writeImage(images.zstd, 'amd64', [base], 'zstd'), 'latest')])
-  await writeLayout(images.big, [named(await writeImage(images.big, 'amd64', [tar('random.bin', randomBytes(60 * MB))]), 'latest')])
+  await writeMulti(images.multi)
   await runOk('skopeo', ['copy', '--quiet', `oci:${images.small}:v1`, `docker-archive:${images.dockerArchive}:small:v1`])
   return images
 }
 
-async function writeMulti(layout: string, base: Buffer): Promise<void> {
+export async function makeUnusualImages(folder: string): Promise<UnusualImages> {
+  const images = { deep: join(folder, 'deep'), zstd: join(folder, 'zstd'), big: join(folder, 'big') }
+  const hundred = Array.from({ length: 100 }, (_, i) => tar(`layer-${i}.txt`, `layer ${i}\n`))
+  await writeLayout(images.deep, [named(await writeImage(images.deep, 'amd64', hundred), 'latest')])
+  await writeLayout(images.zstd, [named(await writeImage(images.zstd, 'amd64', [BASE], 'zstd'), 'latest')])
+  await writeLayout(images.big, [named(await writeImage(images.big, 'amd64', [tar('random.bin', randomBytes(60 * MB))]), 'latest')])
+  return images
+}
+
+async function writeMulti(layout: string): Promise<void> {
   const manifests: Descriptor[] = []
   for (const architecture of ['amd64', 'arm64']) {
-    const image = await writeImage(layout, architecture, [base, tar('architecture.txt', architecture)])
+    const image = await writeImage(layout, architecture, [BASE, tar('architecture.txt', architecture)])
     manifests.push({ ...image, platform: { os: 'linux', architecture } })
   }
   const index = await writeBlob(layout, ociIndexType, JSON.stringify({ schemaVersion: 2, mediaType: ociIndexType, manifests }))

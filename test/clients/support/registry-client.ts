@@ -35,7 +35,7 @@ export const ociManifestType = 'application/vnd.oci.image.manifest.v1+json'
 export const ociIndexType = 'application/vnd.oci.image.index.v1+json'
 export const dockerManifestType = 'application/vnd.docker.distribution.manifest.v2+json'
 export const dockerListType = 'application/vnd.docker.distribution.manifest.list.v2+json'
-export const manifestTypes = [ociManifestType, ociIndexType, dockerManifestType, dockerListType].join(', ')
+const manifestTypes = [ociManifestType, ociIndexType, dockerManifestType, dockerListType].join(', ')
 
 export function digestOf(bytes: Uint8Array | string, algorithm = 'sha256'): string {
   return `${algorithm}:${createHash(algorithm).update(bytes).digest('hex')}`
@@ -83,7 +83,7 @@ async function receive(response: IncomingMessage): Promise<{ body: Buffer; isCut
 }
 
 /** Sends and insists on a status; gives the answer. */
-export async function expect(endpoint: Endpoint, status: number, question: Question): Promise<Answer> {
+async function expect(endpoint: Endpoint, status: number, question: Question): Promise<Answer> {
   const answer = await send(endpoint, question)
   if (answer.status !== status) throw new Error(`${question.method} ${question.path}: ${answer.status}, not ${status}: ${answer.body.toString()}`)
   return answer

@@ -60,7 +60,7 @@ export const distribution: RegistryProgram = {
   collectGarbage: (path, flags = []) => run('docker-registry', ['garbage-collect', path, ...flags]),
 }
 
-export const lacre: RegistryProgram = {
+const lacre: RegistryProgram = {
   name: 'lacre',
   async start(options) {
     if (options.configuration === undefined) return startServer('unshare', ['--mount', 'sh', '-c', WITHOUT_FILES, join(ROOT, 'bin/lacre')], options)
@@ -118,7 +118,7 @@ async function isAnswering(endpoint: Endpoint, background: Background): Promise<
   void background.exited.then(() => {
     gone = true
   })
-  for (const deadline = Date.now() + 20_000; Date.now() < deadline && !gone; await delay(50)) {
+  for (const deadline = Date.now() + 60_000; Date.now() < deadline && !gone; await delay(50)) {
     const answer = await send({ ...endpoint, isUnverified: true }, { method: 'GET', path: '/v2/' }).catch(() => undefined)
     if (answer) return true
   }
