@@ -2,7 +2,6 @@ import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { findDataFolder } from '../config/load.ts'
 import { configCommand } from './config.ts'
-import { runHtpasswd } from './htpasswd.ts'
 import { registryProgram } from './registry.ts'
 import { serveCommand } from './serve.ts'
 import { upCommand } from './up.ts'
@@ -15,13 +14,12 @@ const USAGE = 2
 const DEFECT = 70
 
 /**
- * Runs a command line. `--as registry` and `--as htpasswd` in front answer as those programs do.
+ * Runs a command line. `--as registry` in front answers as that program does.
  *
  * @returns the exit code: 0 done, 1 the user can mend it, 2 wrong usage, 70 a defect of ours.
  */
 export async function run(argv: readonly string[]): Promise<number> {
   const [flag, name, ...rest] = argv
-  if (flag === '--as' && name === 'htpasswd') return runHtpasswd(rest)
   try {
     if (flag === '--as' && name === 'registry') await registryProgram(readVersion()).parseAsync(rest, { from: 'user' })
     else await lacreProgram().parseAsync([...argv], { from: 'user' })
