@@ -58,6 +58,7 @@ export async function openVolume(root: string, options: VolumeOptions = {}): Pro
   let opened: Registry | undefined
   const onLost = (reason: string): void => {
     if (opened) opened.standing.refusal = reason
+    opened?.settlement.stop.abort()
     options.onLockLost?.(reason)
   }
   const lock = await VolumeLock.take(root, { onLost, ...(options.patienceMs === undefined ? {} : { patienceMs: options.patienceMs }) })
@@ -79,6 +80,8 @@ export interface ServerOptions {
   /** Refuses to start with a certificate that clients will trip over. */
   readonly isStrict?: boolean
   readonly warnings?: readonly string[]
+  /** The file that was read, for the log. */
+  readonly configuration?: string
 }
 
 export interface RunningServer {
@@ -103,6 +106,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   const log = createLogger(config.log)
   const metrics = createMetrics()
   const edge = { log, metrics }
+  if (options.configuration) log.info({ file: options.configuration }, 'configuration read')
   for (const warning of options.warnings ?? []) log.warn(warning)
   const tls = await openTls(config, edge, options.isStrict === true)
   const root = config.storage.filesystem.rootdirectory

@@ -9,7 +9,7 @@ interface Output {
 
 /** `lacre config`: what is in effect, and what there is to set. */
 export function configCommand(out: Output = process.stdout, environment?: LoadOptions['environment']): Command {
-  const command = new Command('config').description('show the configuration')
+  const command = new Command('config').description('show the configuration').addHelpText('after', '\nExample:\n  lacre config show')
 
   command
     .command('show')

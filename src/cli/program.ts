@@ -1,12 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { findDataFolder } from '../config/load.ts'
-import { configCommand } from './config.ts'
-import { registryProgram } from './registry.ts'
-import { serveCommand } from './serve.ts'
-import { upCommand } from './up.ts'
-import { userCommand } from './user.ts'
-import { checkCommand, gcCommand, reindexCommand, repoCommand, tagCommand, uploadCommand } from './volume.ts'
 
 const OK = 0
 const FAILED = 1
@@ -21,8 +15,8 @@ const DEFECT = 70
 export async function run(argv: readonly string[]): Promise<number> {
   const [flag, name, ...rest] = argv
   try {
-    if (flag === '--as' && name === 'registry') await registryProgram(readVersion()).parseAsync(rest, { from: 'user' })
-    else await lacreProgram().parseAsync([...argv], { from: 'user' })
+    if (flag === '--as' && name === 'registry') await (await import('./registry.ts')).registryProgram(readVersion()).parseAsync(rest, { from: 'user' })
+    else await (await lacreProgram(argv)).parseAsync([...argv], { from: 'user' })
     return typeof process.exitCode === 'number' ? process.exitCode : OK
   } catch (error) {
     return report(error)
@@ -37,16 +31,29 @@ Examples:
 
 The exit code is 0 for done, 1 for something you can mend, 2 for wrong usage and 70 for a defect of lacre.`
 
-function lacreProgram(): Command {
+/** Commands in the order of the help. Each is loaded when it is named: a server should start, and a list come, at once. */
+const commands: Readonly<Record<string, (data: string) => Promise<Command>>> = {
+  up: async (data) => (await import('./up.ts')).upCommand(data),
+  serve: async () => (await import('./serve.ts')).serveCommand(),
+  user: async (data) => (await import('./user.ts')).userCommand({ data }),
+  repo: async (data) => (await import('./volume.ts')).repoCommand(data),
+  tag: async (data) => (await import('./volume.ts')).tagCommand(data),
+  upload: async (data) => (await import('./volume.ts')).uploadCommand(data),
+  gc: async (data) => (await import('./volume.ts')).gcCommand(data),
+  check: async (data) => (await import('./volume.ts')).checkCommand(data),
+  reindex: async (data) => (await import('./volume.ts')).reindexCommand(data),
+  config: async () => (await import('./config.ts')).configCommand(),
+}
+
+async function lacreProgram([named = '']: readonly string[]): Promise<Command> {
   const data = findDataFolder()
   const program = new Command('lacre')
     .description('a private container registry that sets up its own HTTPS and users')
     .version(`lacre ${readVersion()}`, '-v, --version')
     .addHelpText('after', EXAMPLE)
     .showHelpAfterError('(add --help for what is possible)')
-  const commands = [upCommand(data), serveCommand(), userCommand({ data }), repoCommand(data), tagCommand(data), uploadCommand(data)]
-  const upkeep = [gcCommand(data), checkCommand(data), reindexCommand(data), configCommand()]
-  for (const command of [...commands, ...upkeep]) program.addCommand(command)
+  const loaders = Object.hasOwn(commands, named) ? [commands[named]] : Object.values(commands)
+  for (const load of loaders) if (load) program.addCommand(await load(data))
   return exitOverridden(program)
 }
 

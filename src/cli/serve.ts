@@ -23,16 +23,21 @@ export function serveCommand(): Command {
 
 /** Returns when the server has stopped. */
 export async function serve(path: string | undefined, isStrict = false): Promise<void> {
-  const { config, warnings } = await loadConfig(path === undefined ? {} : { path })
-  await untilStopped(await startServer(config, { isStrict, warnings }))
+  const loaded = await loadConfig(path === undefined ? {} : { path })
+  const { config, warnings } = loaded
+  await runUntilStopped(() => startServer(config, { isStrict, warnings, ...(loaded.path && { configuration: loaded.path }) }))
 }
 
-/** Waits for SIGTERM or SIGINT and stops the server; a second signal ends the process at once. */
-export async function untilStopped(server: RunningServer): Promise<void> {
-  await new Promise<void>((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve())
+const STOP_SIGNALS = ['SIGTERM', 'SIGINT'] as const
+
+/** Runs a server until SIGTERM or SIGINT, one that comes while it starts included; a second signal ends the process at once. */
+export async function runUntilStopped(start: () => Promise<RunningServer>): Promise<void> {
+  const stopped = new Promise<void>((resolve) => {
+    for (const signal of STOP_SIGNALS) process.once(signal, () => resolve())
   })
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => process.exit(1))
+  const server = await start()
+  await stopped
+  for (const signal of STOP_SIGNALS) process.once(signal, () => process.exit(1))
   await server.stop()
   process.exit(0) // @NOTE worker threads and idle handles have nothing left to do
 }

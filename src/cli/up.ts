@@ -4,12 +4,12 @@ import { Command } from 'commander'
 import { parseAccountName } from '../access/account-name.ts'
 import { addAccount } from '../access/accounts.ts'
 import { generatePassword } from '../access/passwords.ts'
-import { startServer } from '../app.ts'
+import { type RunningServer, startServer } from '../app.ts'
 import { defaultConfig } from '../config/load.ts'
 import { hostNames } from '../pki/names.ts'
 import { ensureServerCertificate, type SelfMadeCertificate } from '../pki/self-made.ts'
 import { STATE } from '../volume/layout.ts'
-import { untilStopped } from './serve.ts'
+import { runUntilStopped } from './serve.ts'
 
 interface UpOptions {
   readonly data: string
@@ -53,15 +53,23 @@ async function up(hosts: readonly string[], options: UpOptions): Promise<void> {
   const names = hosts.length > 0 ? [...new Set([...hosts, 'localhost', '127.0.0.1', '::1'])] : hostNames()
   const certificate = await ensureServerCertificate({ directory: join(root, STATE, 'tls'), names })
   const user = isFirst ? await addFirstUser(join(root, STATE, 'htpasswd')) : undefined
-  const server = await startServer(configFor(root, port, certificate)).catch((error: unknown) => {
-    if (user) rmSync(join(root, STATE, 'htpasswd')) // its password was never shown
-    throw error
+  await runUntilStopped(async () => {
+    const server = await startServer(configFor(root, port, certificate)).catch((error: unknown) => {
+      if (user) rmSync(join(root, STATE, 'htpasswd')) // its password was never shown
+      throw error
+    })
+    keepRenewed(root, names)
+    const address = publicAddress(names[0] ?? 'localhost', server, port)
+    process.stdout.write(options.json ? `${JSON.stringify({ url: `https://${address}`, user, ...certificate })}\n` : welcome(address, root, certificate, user))
+    return server
   })
-  keepRenewed(root, names)
+}
+
+/** As clients write it: without the port where that is HTTPS's own. */
+function publicAddress(name: string, server: RunningServer, port: number): string {
   const listening = Number(/:(\d+)$/.exec(server.addresses[0] ?? '')?.[1] ?? port)
-  const address = `${names[0]?.includes(':') ? `[${names[0]}]` : names[0]}${listening === 443 ? '' : `:${listening}`}`
-  process.stdout.write(options.json ? `${JSON.stringify({ url: `https://${address}`, user, ...certificate })}\n` : welcome(address, root, certificate, user))
-  await untilStopped(server)
+  const host = name.includes(':') ? `[${name}]` : name
+  return listening === 443 ? host : `${host}:${listening}`
 }
 
 const DAY_MS = 86_400_000

@@ -27,7 +27,7 @@ export function repoCommand(data: string): Command {
     .action((options: VolumeOptions & RemoteOptions) =>
       print(options, options.server ? listRemoteRepositories(options) : listHere(options, 'list-repositories')),
     )
-  return new Command('repo').description('the repositories').addCommand(list)
+  return new Command('repo').description('the repositories').addCommand(list).addHelpText('after', '\nExample:\n  lacre repo list')
 }
 
 /** `lacre tag list REPOSITORY`. */
@@ -37,7 +37,7 @@ export function tagCommand(data: string): Command {
     .action((repository: string, options: VolumeOptions & RemoteOptions) =>
       print(options, options.server ? listRemoteTags(options, repository) : listHere(options, 'list-tags', { repository })),
     )
-  return new Command('tag').description('the tags of a repository').addCommand(list)
+  return new Command('tag').description('the tags of a repository').addCommand(list).addHelpText('after', '\nExample:\n  lacre tag list team/app')
 }
 
 /** `lacre gc`: collection, while serving or not. */
@@ -77,7 +77,7 @@ export function uploadCommand(data: string): Command {
     .option('-d, --dry-run', 'only tell what would go')
     .addHelpText('after', '\nExample:\n  lacre upload purge --age 24 --dry-run')
     .action(purgeUploads)
-  return new Command('upload').description('uploads that are not finished').addCommand(purge)
+  return new Command('upload').description('uploads that are not finished').addCommand(purge).addHelpText('after', '\nExample:\n  lacre upload purge --age 24')
 }
 
 async function purgeUploads(options: VolumeOptions & { readonly age: string; readonly dryRun?: boolean }): Promise<void> {
