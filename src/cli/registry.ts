@@ -12,13 +12,11 @@ export function registryProgram(version: string): Command {
     .description('`serve` stores and distributes Docker images')
     .argument('[config]', 'configuration file')
     .addHelpText('after', EXAMPLE)
-    .addHelpText('after', '\nExample:\n  registry serve /etc/docker/registry/config.yml')
     .action((path?: string) => serve(path))
   program
     .command('garbage-collect')
     .description('`garbage-collect` deletes layers not referenced by any manifests')
     .argument('[config]', CONFIG_FOR_COLLECTION)
-    .addHelpText('after', '\nExample:\n  registry garbage-collect --dry-run /etc/docker/registry/config.yml')
     .option('-d, --dry-run', 'do everything except remove the blobs')
     .option('-m, --delete-untagged', 'delete manifests that are not currently referenced via tag')
     .option('-q, --quiet', 'silence output')
