@@ -3,6 +3,7 @@ import type { IndexDatabase } from '../../src/metadata/connect.ts'
 import { OciError } from '../../src/oci/error.ts'
 import { closeRegistry, type Registry } from '../../src/registry/registry.ts'
 import { settleAll } from '../../src/registry/settle.ts'
+import type { Driver } from '../../src/volume/driver.ts'
 import type { Scenario } from './cuts.ts'
 import { type Fault, failing } from './failing.ts'
 import { formatOperation } from './intercepted.ts'
@@ -109,8 +110,13 @@ async function cut(volume: PowerCutDriver, ledger: Ledger): Promise<void> {
 }
 
 /** The rows a new index has after all of a copy of the volume was read. */
-export async function rebuiltRows(volume: PowerCutDriver): Promise<string[]> {
-  const registry = await openOn(volume.fork())
+export function rebuiltRows(volume: PowerCutDriver): Promise<string[]> {
+  return rebuiltRowsOf(volume.fork())
+}
+
+/** The rows a new index has after all of the volume was read. */
+export async function rebuiltRowsOf(volume: Driver): Promise<string[]> {
+  const registry = await openOn(volume)
   await settleAll(registry)
   const rows = rowsOf(registry)
   closeRegistry(registry)

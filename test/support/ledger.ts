@@ -25,6 +25,8 @@ interface Cell {
   readonly overlapping: Set<Effect>
   before: Set<CellValue>
   underWay: number
+  /** Whether a client's deletion may be what emptied it. */
+  isDeleted: boolean
 }
 
 /**
@@ -36,7 +38,7 @@ export class Ledger {
 
   /** Runs `work`, and counts its effects as certain once it has resolved. */
   async during<T>(effects: readonly Effect[], work: () => Promise<T>): Promise<T> {
-    for (const effect of effects) this.#begin(effect)
+    for (const effect of effects) this.#begin(effect).isDeleted ||= effect.value === ABSENT
     let isAcknowledged = false
     try {
       const result = await work()
@@ -61,6 +63,11 @@ export class Ledger {
     return new Set(this.#cells.get(cell)?.allowed ?? [ABSENT])
   }
 
+  /** Whether clients may have asked for the cell to be empty: what they only stopped using must not vanish while it is used. */
+  isDeleted(cell: string): boolean {
+    return this.#cells.get(cell)?.isDeleted ?? false
+  }
+
   /** Cells that were ever touched. */
   get cells(): string[] {
     return [...this.#cells.keys()]
@@ -69,8 +76,8 @@ export class Ledger {
   /** What may be relied on at this moment, unchanged by what comes later. */
   copy(): Ledger {
     const copy = new Ledger()
-    for (const [name, { allowed }] of this.#cells)
-      copy.#cells.set(name, { allowed: new Set(allowed), overlapping: new Set(), before: new Set(allowed), underWay: 0 })
+    for (const [name, { allowed, isDeleted }] of this.#cells)
+      copy.#cells.set(name, { allowed: new Set(allowed), overlapping: new Set(), before: new Set(allowed), underWay: 0, isDeleted })
     return copy
   }
 
@@ -80,8 +87,8 @@ export class Ledger {
       .join('\n')
   }
 
-  #begin(effect: Effect): void {
-    const cell = this.#cells.get(effect.cell) ?? { allowed: new Set([ABSENT]), overlapping: new Set(), before: new Set(), underWay: 0 }
+  #begin(effect: Effect): Cell {
+    const cell = this.#cells.get(effect.cell) ?? { allowed: new Set([ABSENT]), overlapping: new Set(), before: new Set(), underWay: 0, isDeleted: false }
     this.#cells.set(effect.cell, cell)
     if (cell.underWay === 0) {
       cell.overlapping.clear()
@@ -90,6 +97,7 @@ export class Ledger {
     cell.underWay++
     cell.overlapping.add(effect)
     if (effect.onlyIf === undefined || cell.allowed.has(effect.onlyIf)) cell.allowed.add(effect.value)
+    return cell
   }
 
   #end(effect: Effect, isAcknowledged: boolean): void {
@@ -99,6 +107,7 @@ export class Ledger {
     const others = [...cell.overlapping].filter((other) => other !== effect).map(({ value }) => value)
     const kept = effect.onlyIf === undefined ? [] : [...cell.before].filter((value) => value !== effect.onlyIf)
     const isChanged = effect.onlyIf === undefined || cell.before.has(effect.onlyIf) || others.includes(effect.onlyIf)
+    cell.isDeleted &&= effect.value === ABSENT || others.includes(ABSENT)
     cell.allowed = new Set([...others, ...kept, ...(isChanged ? [effect.value] : [])])
   }
 }
