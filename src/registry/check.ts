@@ -37,6 +37,7 @@ export async function checkVolume(registry: Registry, options: CheckOptions): Pr
     findings++
     options.onFinding(finding)
   }
+  await forgiveMended(registry)
   for await (const repository of everyRepository(registry)) {
     await checkRepository(registry, repository, find)
     options.onProgress?.(++done)
@@ -149,13 +150,23 @@ async function checkBlob(registry: Registry, digest: Digest, withBytes: boolean,
   if (size === undefined) return find({ kind: 'orphaned', path: parentOf(path), sentence: 'a folder without bytes' })
   if (registry.rows.read((index) => selectHolders(index, digest)).length === 0)
     find({ kind: 'orphaned', path, sentence: `${size} bytes that nothing names: "lacre gc" removes them` })
-  if (!withBytes) return
+  if (!withBytes && !registry.damage.has(digest)) return
   const computed = await hashBlob(registry, digest)
   if (computed === digest) return registry.blobs.trust(digest)
   registry.blobs.distrust(digest)
   registry.manifests.delete(digest)
   registry.damage.add(digest, `the bytes have the digest ${computed}`)
   find({ kind: 'damaged', path, sentence: `the bytes are not ${digestHex(digest).slice(0, 12)}…: push it again; it answers 404 until then` })
+}
+
+/** What was damaged may have been put right by hand. */
+async function forgiveMended(registry: Registry): Promise<void> {
+  for (const digest of registry.damage.list()) {
+    await registry.locks.digest.run(digest, async () => {
+      const isThere = (await registry.blobs.findSize(digest)) !== undefined
+      if (isThere && (await hashBlob(registry, digest)) === digest) registry.damage.clear(digest)
+    })
+  }
 }
 
 async function hashBlob(registry: Registry, digest: Digest): Promise<Digest> {

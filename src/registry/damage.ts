@@ -20,6 +20,10 @@ export class Damage {
     return this.#digests.has(digest)
   }
 
+  list(): Digest[] {
+    return [...this.#digests]
+  }
+
   /** Remembers it, durably where the disk allows. */
   add(digest: Digest, reason: string): void {
     if (this.#digests.has(digest)) return
