@@ -1,11 +1,12 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { openVolume } from '../app.ts'
 import { type OperationLine, type OperationName, runOperation } from '../registry/operations.ts'
-import { STATE } from '../volume/layout.ts'
+import { STATE, V2 } from '../volume/layout.ts'
 import { VolumeLockedError } from '../volume/lock.ts'
+import { actAs, findForeignOwner } from '../volume/owner.ts'
 
 export interface OperationRequest {
   /** The volume's root. */
@@ -15,9 +16,14 @@ export interface OperationRequest {
   readonly onLine: (line: OperationLine) => void
 }
 
-/** Runs an operation on a volume: in this process when nobody serves it, else through the server's admin socket. Its result. */
+/**
+ * Runs an operation on a volume: in this process, as the volume's owner, when nobody serves it, else through the server's
+ * admin socket. Its result.
+ */
 export async function operate({ root, name, parameters, onLine }: OperationRequest): Promise<unknown> {
+  if (!existsSync(join(root, V2))) throw new NoRegistryError(root)
   try {
+    actAs(findForeignOwner(root))
     const volume = await openVolume(root, { patienceMs: 0 })
     try {
       return await runOperation(volume.registry, name, parameters, { isServing: false, emit: onLine })
@@ -26,7 +32,19 @@ export async function operate({ root, name, parameters, onLine }: OperationReque
     }
   } catch (error) {
     if (!(error instanceof VolumeLockedError)) throw error
+    actAs(undefined) // the server may be another than the owner
     return await askServer({ root, name, parameters, onLine }, error)
+  }
+}
+
+/** A command never makes a registry: a mistyped folder would look like an empty one. */
+class NoRegistryError extends Error {
+  readonly hint: string
+
+  constructor(root: string) {
+    super(`there is no registry in ${root}`)
+    this.name = 'NoRegistryError'
+    this.hint = 'name its folder with --data DIR, or its configuration with --config FILE'
   }
 }
 
