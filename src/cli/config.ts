@@ -9,7 +9,10 @@ interface Output {
 
 /** `lacre config`: what is in effect, and what there is to set. */
 export function configCommand(out: Output = process.stdout, environment?: LoadOptions['environment']): Command {
-  const command = new Command('config').description('show the configuration').addHelpText('after', '\nExample:\n  lacre config show')
+  const command = new Command('config')
+    .description('show the configuration')
+    .addHelpText('after', '\nExamples:\n  lacre config show\n  lacre config keys')
+    .addHelpText('after', '\nExample:\n  lacre config show')
 
   command
     .command('show')
