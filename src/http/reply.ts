@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream'
+import type { ByteStream } from '../registry/blobs.ts'
 
 /** What a handler answers. Length and the headers that every answer carries are added when it is sent. */
 export interface Reply {
@@ -10,7 +10,7 @@ export interface Reply {
 /** A body that is opened only when it is sent, which HEAD never does. */
 export interface Content {
   readonly size: number
-  open(): Promise<Readable>
+  open(): Promise<ByteStream>
 }
 
 export function json(status: number, value: object, headers: Reply['headers'] = {}): Reply {

@@ -1,7 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
-import { discardRest, isLeftUnread } from './body.ts'
+import type { ByteStream } from '../registry/blobs.ts'
+import { ClientGoneError, discardRest, isLeftUnread } from './body.ts'
 import type { Content, Reply } from './reply.ts'
 
 /** Headers of an answer that Node shall write as they are. */
@@ -45,8 +44,31 @@ async function left(response: ServerResponse): Promise<void> {
 }
 
 /** A source that breaks off takes the connection with it: the client must not take half a blob for a whole one. */
-async function sendStream(response: ServerResponse, stream: Readable): Promise<void> {
-  await pipeline(stream, response)
+async function sendStream(response: ServerResponse, stream: ByteStream): Promise<void> {
+  try {
+    for await (const chunk of stream as AsyncIterable<Buffer>) {
+      await send(response, chunk)
+      stream.recycle?.(chunk)
+    }
+    response.end()
+    await left(response)
+  } catch (error) {
+    response.destroy()
+    throw error
+  }
+}
+
+/** Returns once nothing looks at the bytes any more, since the system has taken them (or TLS their cipher text). */
+function send(response: ServerResponse, bytes: Buffer): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onClose = () => reject(new ClientGoneError())
+    response.once('close', onClose)
+    response.write(bytes, (error) => {
+      response.off('close', onClose)
+      if (error) reject(error)
+      else resolve()
+    })
+  })
 }
 
 async function sendBeforeClosing(request: IncomingMessage, response: ServerResponse, bytes: string | Buffer | undefined): Promise<void> {

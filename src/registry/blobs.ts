@@ -1,8 +1,8 @@
-import type { Readable } from 'node:stream'
 import type { ByteRange } from '../oci/byte-range.ts'
 import type { Digest } from '../oci/digest.ts'
 import { OciError } from '../oci/error.ts'
 import type { RepositoryName } from '../oci/name.ts'
+import type { ByteStream } from '../volume/driver.ts'
 import { layerLink } from '../volume/layout.ts'
 import { commitBytes } from './commit-bytes.ts'
 import { tellDiskFull } from './disk-full.ts'
@@ -10,6 +10,8 @@ import { selectRepositoriesWith } from './layer-rows.ts'
 import { linkLayer, unlinkLayer } from './layers.ts'
 import { type Registry, refuseUnlessWritable, sightingKey } from './registry.ts'
 import { withRepository } from './settle.ts'
+
+export type { ByteStream } from '../volume/driver.ts'
 
 export interface Blob {
   readonly digest: Digest
@@ -30,7 +32,7 @@ export async function getBlob(registry: Registry, repository: RepositoryName, di
 }
 
 /** The blob's bytes, or a part of them. They stay readable though the blob is deleted meanwhile. */
-export async function openBlob(registry: Registry, repository: RepositoryName, { digest }: Blob, range?: ByteRange): Promise<Readable> {
+export async function openBlob(registry: Registry, repository: RepositoryName, { digest }: Blob, range?: ByteRange): Promise<ByteStream> {
   const target = (await registry.links.find(layerLink(repository, digest))) ?? digest
   return registry.blobs.open(target, range)
 }

@@ -1,7 +1,7 @@
-import type { Readable } from 'node:stream'
 import { LRUCache } from 'lru-cache'
 import type { ByteRange } from '../oci/byte-range.ts'
 import { type Digest, digestHex, findDigest, isDigestAlgorithm } from '../oci/digest.ts'
+import type { ByteStream } from './driver.ts'
 import { BLOBS, blobData, blobFolder } from './layout.ts'
 import { isCrossDevice, type Volume } from './volume.ts'
 
@@ -23,7 +23,7 @@ export class BlobStore {
     return stat?.kind === 'file' ? stat.size : undefined
   }
 
-  open(digest: Digest, range?: ByteRange): Promise<Readable> {
+  open(digest: Digest, range?: ByteRange): Promise<ByteStream> {
     return this.#volume.driver.openRead(blobData(digest), range)
   }
 

@@ -18,7 +18,7 @@ export interface Driver {
   /** A folder's entries in no order; `[]` when it is not there. */
   list(path: string): Promise<Entry[]>
   /** Opens before it returns: the bytes stay readable though the file is removed meanwhile. Throws ENOENT. */
-  openRead(path: string, range?: ByteRange): Promise<Readable>
+  openRead(path: string, range?: ByteRange): Promise<ByteStream>
   /** A new file (throws EEXIST) with `create`, else one that exists (throws ENOENT), for writing after its end. */
   openWrite(path: string, options?: { readonly create?: boolean }): Promise<WriteHandle>
   /** Makes a folder and those above it; nothing where it exists. */
@@ -35,6 +35,15 @@ export interface Driver {
   syncFolder(path: string): Promise<void>
   /** Makes everything that was written so far durable. */
   syncAll(): Promise<void>
+}
+
+/** A file's bytes in order, in chunks of any size. */
+export interface ByteStream extends Readable {
+  /**
+   * Says that nobody looks at a chunk any more: bytes that follow may be read into it. A new chunk for each read makes
+   * the garbage collector work as hard as everything else together.
+   */
+  recycle?(chunk: Buffer): void
 }
 
 export interface WriteHandle {

@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { mkdtemp, open, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { buffer } from 'node:stream/consumers'
+import { after, before, test } from 'node:test'
+import { FileStream } from './file-stream.ts'
+
+const MiB = 1024 * 1024
+const bytes = randomBytes(5 * MiB + 17)
+let folder: string
+let path: string
+
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'lacre-file-stream-'))
+  path = join(folder, 'file')
+  await writeFile(path, bytes)
+})
+after(() => rm(folder, { recursive: true }))
+
+test('a stream gives all the bytes when no chunk is given back', async () => {
+  assert.ok((await buffer(await FileStream.over(await open(path)))).equals(bytes))
+})
+
+test('a chunk that is given back is read into again, and only then', async () => {
+  const copies: Buffer[] = []
+  const chunks = new Set<ArrayBufferLike>()
+  const stream = await FileStream.over(await open(path))
+  for await (const chunk of stream as AsyncIterable<Buffer>) {
+    await new Promise(setImmediate) // the next read may be under way
+    copies.push(Buffer.from(chunk))
+    chunks.add(chunk.buffer)
+    stream.recycle(chunk)
+  }
+  assert.ok(Buffer.concat(copies).equals(bytes))
+  assert.equal(chunks.size, 3, 'two in turns, and a short one at the end')
+})
+
+for (const [first, last] of [
+  [0, 0],
+  [MiB - 1, MiB],
+  [3, 4 * MiB + 5],
+  [5 * MiB, 5 * MiB + 16],
+] as const) {
+  test(`the range ${first}-${last} has both its ends`, async () => {
+    assert.ok((await buffer(await FileStream.over(await open(path), { first, last }))).equals(bytes.subarray(first, last + 1)))
+  })
+}
+
+test('an empty file has no bytes', async () => {
+  await writeFile(join(folder, 'empty'), '')
+  assert.equal((await buffer(await FileStream.over(await open(join(folder, 'empty'))))).length, 0)
+})
+
+test('a stream that is left early closes its file', async () => {
+  const handle = await open(path)
+  const stream = await FileStream.over(handle)
+  const closed = once(stream, 'close')
+  for await (const _chunk of stream) break
+  await closed
+  assert.equal(handle.fd, -1)
+})
