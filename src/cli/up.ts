@@ -9,6 +9,7 @@ import { defaultConfig } from '../config/load.ts'
 import { hostNames } from '../pki/names.ts'
 import { ensureServerCertificate, type SelfMadeCertificate } from '../pki/self-made.ts'
 import { STATE } from '../volume/layout.ts'
+import { actAs, findForeignOwner } from '../volume/owner.ts'
 import { runUntilStopped } from './serve.ts'
 
 interface UpOptions {
@@ -49,10 +50,12 @@ async function up(hosts: readonly string[], options: UpOptions): Promise<void> {
   if (!Number.isInteger(port) || port < 0 || port > 65_535) throw Object.assign(new Error(`${options.port} is no port`), { hint: 'for example --port 5000' })
   const root = resolve(options.data)
   const isFirst = !existsSync(join(root, STATE, 'htpasswd'))
+  actAs(findForeignOwner(root)) // a server that has given up root must be able to read and renew what is made here
   mkdirSync(join(root, STATE), { recursive: true, mode: 0o700 })
   const names = hosts.length > 0 ? [...new Set([...hosts, 'localhost', '127.0.0.1', '::1'])] : hostNames()
   const certificate = await ensureServerCertificate({ directory: join(root, STATE, 'tls'), names })
   const user = isFirst ? await addFirstUser(join(root, STATE, 'htpasswd')) : undefined
+  actAs(undefined)
   await runUntilStopped(async () => {
     const server = await startServer(configFor(root, port, certificate)).catch((error: unknown) => {
       if (user) rmSync(join(root, STATE, 'htpasswd')) // its password was never shown
