@@ -1,8 +1,8 @@
 import { type Digest, DigestHash, digestAlgorithm, digestHex, isDigestAlgorithm } from '../oci/digest.ts'
 import type { RepositoryName } from '../oci/name.ts'
-import { findTagName } from '../oci/reference.ts'
-import { blobData, manifestsFolder, parentOf, repositoryFolder, tagCurrentLink, tagHistoryFolder, tagsFolder } from '../volume/layout.ts'
-import { inspectLink } from '../volume/links.ts'
+import { findTagName, type Tag } from '../oci/reference.ts'
+import { blobData, manifestsFolder, parentOf, repositoryFolder, tagCurrentLink, tagFolder, tagHistoryFolder, tagsFolder } from '../volume/layout.ts'
+import { inspectLink, isSystemError } from '../volume/links.ts'
 import { findMissingReferences } from './references.ts'
 import type { Registry } from './registry.ts'
 import { everyRepository } from './repositories.ts'
@@ -43,7 +43,7 @@ export async function checkVolume(registry: Registry, options: CheckOptions): Pr
     options.onProgress?.(++done)
   }
   for await (const digest of registry.blobs.walk()) {
-    await checkBlob(registry, digest, options.bytes === true, find)
+    await goOn({ path: blobData(digest) }, find, () => checkBlob(registry, digest, options.bytes === true, find))
     options.onProgress?.(++done)
   }
   return findings
@@ -52,10 +52,21 @@ export async function checkVolume(registry: Registry, options: CheckOptions): Pr
 type Find = (finding: Finding) => void
 
 async function checkRepository(registry: Registry, repository: RepositoryName, find: Find): Promise<void> {
-  await checkRows(registry, repository, find)
-  for (const folder of ['_layers', '_manifests/revisions']) await checkDigestLinks(registry, repository, `${repositoryFolder(repository)}/${folder}`, find)
-  await checkTags(registry, repository, find)
-  await checkStray(registry, repository, manifestsFolder(repository), find)
+  const folder = repositoryFolder(repository)
+  await goOn({ repository, path: folder }, find, () => checkRows(registry, repository, find))
+  for (const below of ['_layers', '_manifests/revisions']) await checkDigestLinks(registry, repository, `${folder}/${below}`, find)
+  await goOn({ repository, path: tagsFolder(repository) }, find, () => checkTags(registry, repository, find))
+  await goOn({ repository, path: manifestsFolder(repository) }, find, () => checkStray(registry, repository, manifestsFolder(repository), find))
+}
+
+/** What the disk does not give is a finding, and the check goes on. */
+async function goOn(where: Pick<Finding, 'repository' | 'path'>, find: Find, work: () => Promise<void>): Promise<void> {
+  try {
+    await work()
+  } catch (error) {
+    if (!isSystemError(error)) throw error
+    find({ kind: 'damaged', ...where, sentence: `it cannot be read: ${error.message}` })
+  }
 }
 
 async function checkRows(registry: Registry, repository: RepositoryName, find: Find): Promise<void> {
@@ -75,11 +86,15 @@ async function checkDigestLinks(registry: Registry, repository: RepositoryName, 
     if (!isDigestAlgorithm(algorithm.name)) continue
     for (const { name } of await driver.list(`${folder}/${algorithm.name}`)) {
       const path = `${folder}/${algorithm.name}/${name}/link`
-      const link = await inspectLink(driver, path)
-      if (link.state === 'damaged') find(damagedLink(repository, path))
-      if (link.state === 'there') await checkTarget(registry, { repository, path, digest: link.digest }, find)
+      await goOn({ repository, path }, find, () => checkDigestLink(registry, repository, path, find))
     }
   }
+}
+
+async function checkDigestLink(registry: Registry, repository: RepositoryName, path: string, find: Find): Promise<void> {
+  const link = await inspectLink(registry.volume.driver, path)
+  if (link.state === 'damaged') find(damagedLink(repository, path))
+  if (link.state === 'there') await checkTarget(registry, { repository, path, digest: link.digest }, find)
 }
 
 interface Target {
@@ -94,7 +109,7 @@ async function checkTarget(registry: Registry, { repository, path, digest }: Tar
     return find({ kind: 'missing', repository, path: blobData(digest), sentence: `${path} names bytes that are not there: push ${digest} again` })
   }
   if (!path.includes('/_manifests/revisions/')) return
-  const manifest = await findManifest(registry, digest).catch((error: { detail?: { reason?: string } }) => error.detail?.reason ?? 'it cannot be read')
+  const manifest = await findManifest(registry, digest).catch((error: Error & { detail?: { reason?: string } }) => error.detail?.reason ?? error.message)
   if (!manifest) return find({ kind: 'damaged', repository, path: blobData(digest), sentence: `the manifest ${digest} is damaged: push it again` })
   if (typeof manifest === 'string')
     return find({ kind: 'damaged', repository, path: blobData(digest), sentence: `the manifest ${digest} is not one that is served: ${manifest}` })
@@ -116,14 +131,18 @@ async function checkTags(registry: Registry, repository: RepositoryName, find: F
       find({ kind: 'orphaned', repository, path: `${tagsFolder(repository)}/${name}`, sentence: 'no tag has such a name' })
       continue
     }
-    const path = tagCurrentLink(repository, tag)
-    const link = await inspectLink(driver, path)
-    if (link.state === 'damaged') find(damagedLink(repository, path))
-    if (link.state === 'missing') find({ kind: 'damaged', repository, path: parentOf(parentOf(path)), sentence: `the tag ${tag} has no link: push it again` })
-    if (link.state === 'there' && (await registry.blobs.findSize(link.digest)) === undefined)
-      find({ kind: 'missing', repository, path, sentence: `the tag ${tag} points to ${link.digest}, which is not there: push it again, or delete it` })
-    await checkHistory(registry, repository, tagHistoryFolder(repository, tag, 'sha256'), find)
+    await goOn({ repository, path: tagFolder(repository, tag) }, find, () => checkTag(registry, repository, tag, find))
   }
+}
+
+async function checkTag(registry: Registry, repository: RepositoryName, tag: Tag, find: Find): Promise<void> {
+  for (const algorithm of ['sha256', 'sha512'] as const) await checkHistory(registry, repository, tagHistoryFolder(repository, tag, algorithm), find)
+  const path = tagCurrentLink(repository, tag)
+  const link = await inspectLink(registry.volume.driver, path)
+  if (link.state === 'damaged') find(damagedLink(repository, path))
+  if (link.state === 'missing') find({ kind: 'damaged', repository, path: tagFolder(repository, tag), sentence: `the tag ${tag} has no link: push it again` })
+  if (link.state === 'there' && (await registry.blobs.findSize(link.digest)) === undefined)
+    find({ kind: 'missing', repository, path, sentence: `the tag ${tag} points to ${link.digest}, which is not there: push it again, or delete it` })
 }
 
 async function checkHistory(registry: Registry, repository: RepositoryName, folder: string, find: Find): Promise<void> {

@@ -9,7 +9,7 @@ import { openOn } from '../../test/support/on-driver.ts'
 import { artifactOf, indexOf, pull, pushBlob, pushImage, pushManifest, readBlob, repo } from '../../test/support/push.ts'
 import { digestOf } from '../oci/digest.ts'
 import { parseTag } from '../oci/reference.ts'
-import { BLOBS, blobData, layerLink, revisionLink } from '../volume/layout.ts'
+import { BLOBS, blobData, layerLink, revisionLink, tagCurrentLink } from '../volume/layout.ts'
 import { MemoryDriver } from '../volume/memory.ts'
 import { deleteBlob, getBlob, mountBlob } from './blobs.ts'
 import { type Collected, type CollectionOptions, collectGarbage } from './collect-garbage.ts'
@@ -235,4 +235,25 @@ test('rows that start anew in mid-collection end it: what they say is not whole'
   renewed.registry = registry
   assert.deepEqual(await collect(registry), [])
   assert.equal((await driver.stat(blobData(hello)))?.size, 5)
+})
+
+test('an empty revision link, as a crashed registry:2 leaves it, keeps the bytes of its repository', async () => {
+  const { registry: first, driver } = await open()
+  await pushImage(first, 'team/app', image, 'latest')
+  await writeFile(driver, revisionLink(app, image.digest), '')
+  const registry = await openOn(driver)
+  assert.deepEqual(kinds(await collect(registry, { deleteUntagged: true })), ['kept'])
+  await pushManifest(registry, 'team/app', image.manifest, 'latest')
+  for (const blob of image.blobs) assert.deepEqual(await readBlob(registry, 'team/app', digestOf(blob)), blob)
+  assert.deepEqual(await collect(registry, { deleteUntagged: true }), [])
+})
+
+test('an empty link of a tag keeps manifests that it may have stood for', async () => {
+  const { registry: first, driver } = await open()
+  await pushImage(first, 'team/app', image, 'latest')
+  await writeFile(driver, tagCurrentLink(app, parseTag('latest')), '')
+  const registry = await openOn(driver)
+  assert.deepEqual(kinds(await collect(registry, { deleteUntagged: true })), ['kept'])
+  await pushManifest(registry, 'team/app', image.manifest, 'latest')
+  assert.deepEqual(await collect(registry, { deleteUntagged: true }), [])
 })

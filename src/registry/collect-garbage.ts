@@ -69,7 +69,7 @@ async function collectRepository(registry: Registry, repository: RepositoryName,
   await withRepository(registry, repository, async () => {
     const id = registry.rows.read((index) => findRepositoryId(index, repository))
     if (id === undefined) return
-    const reason = findDoubt(registry, id)
+    const reason = findDoubt(registry, repository, id)
     if (reason) return options.onCollected({ kind: 'kept', repository, reason })
     const plan = await planRepository(registry, repository, id, options)
     if (options.dryRun) {
@@ -82,7 +82,8 @@ async function collectRepository(registry: Registry, repository: RepositoryName,
 }
 
 /** Why it cannot be told what a repository uses. */
-function findDoubt(registry: Registry, id: number): string | undefined {
+function findDoubt(registry: Registry, repository: RepositoryName, id: number): string | undefined {
+  if (registry.settlement.doubtful.has(repository)) return 'a tag of it cannot be read, so what is untagged is not known; "lacre check" names it'
   if (registry.rows.read((index) => hasUnreadableRevisions(index, id)))
     return 'a manifest of it cannot be read, so what it uses is not known; "lacre check" names it'
   if (registry.rows.read((index) => hasTaggedLayers(index, id)))

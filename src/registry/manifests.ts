@@ -101,7 +101,7 @@ async function isManifestHere(registry: Registry, repository: RepositoryName, di
 
 /** Bytes, revision, tags, rows: each durable before the next. */
 async function commitManifest(registry: Registry, repository: RepositoryName, manifest: Manifest, tags: readonly Tag[]): Promise<void> {
-  const { volume, links, rows, clock } = registry
+  const { volume, links, rows, clock, settlement } = registry
   const { digest, bytes, parsed } = manifest
   await commitBytes(registry, await volume.stage('blobs', bytes), { digest, size: bytes.byteLength })
   await links.affirm(revisionLink(repository, digest), digest, clock.now())
@@ -112,4 +112,5 @@ async function commitManifest(registry: Registry, repository: RepositoryName, ma
     for (const tag of tags) insertTag(index, id, tag, digest)
   })
   registry.manifests.set(digest, manifest)
+  if (settlement.doubtful.has(repository)) settlement.settled.delete(repository) // the push may have mended it
 }

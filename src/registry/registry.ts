@@ -57,6 +57,8 @@ export interface Settlement {
   readonly settled: Map<RepositoryName, number>
   /** Those in which a commit failed half-way: what was renamed may not be durable. */
   readonly failed: Set<RepositoryName>
+  /** Those settled of which a tag could not be read: what is untagged is not known. */
+  readonly doubtful: Set<RepositoryName>
   /** All repositories of the volume have rows. */
   discovery: Promise<void> | undefined
   /** Ends background work. */
@@ -83,7 +85,7 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
   const clock = options.clock ?? { now: Date.now, monotonic: () => performance.now() }
   const volume = new Volume(options.driver)
   if (!options.isReadOnly) await volume.open()
-  const settlement: Settlement = { settled: new Map(), failed: new Set(), discovery: undefined, stop: new AbortController() }
+  const settlement: Settlement = { settled: new Map(), failed: new Set(), doubtful: new Set(), discovery: undefined, stop: new AbortController() }
   return {
     volume,
     blobs: new BlobStore(volume),

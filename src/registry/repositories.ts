@@ -109,8 +109,10 @@ export function listRepository(index: IndexDatabase, name: RepositoryName): numb
   return id
 }
 
-export function findRepositoryId(index: IndexDatabase, name: RepositoryName): number | undefined {
-  return index.first(index.build.selectFrom('repository').select('id').where('name', '=', name))?.id
+/** The repository's row; with `isListed`, only if the catalog shows it. */
+export function findRepositoryId(index: IndexDatabase, name: RepositoryName, { isListed = false } = {}): number | undefined {
+  const query = index.build.selectFrom('repository').select('id').where('name', '=', name)
+  return index.first(isListed ? query.where('is_listed', '=', 1) : query)?.id
 }
 
 function selectListed(index: IndexDatabase, after: string, limit: number): string[] {

@@ -4,6 +4,7 @@ import { type Digest, type DigestAlgorithm, findDigest } from '../oci/digest.ts'
 import type { RepositoryName } from '../oci/name.ts'
 import { findTagName, type Tag } from '../oci/reference.ts'
 import { layerLink, layersFolder, revisionLink, revisionsFolder, tagCurrentLink, tagHistoryFolder, tagsFolder } from '../volume/layout.ts'
+import { isSystemError } from '../volume/links.ts'
 import { deleteLayer, insertLayer, type LayerRow, selectLayers } from './layer-rows.ts'
 import type { Registry } from './registry.ts'
 import { deleteRevision, insertRevision, insertUnreadableRevision, type RevisionRow, selectRevisions } from './revision-rows.ts'
@@ -14,18 +15,22 @@ const ALGORITHMS: readonly DigestAlgorithm[] = ['sha256', 'sha512']
 const AT_ONCE = 32 // files looked at together
 const ROWS_AT_ONCE = 500 // rows changed in one step, so that others get their turn
 
-/** Makes the rows of layer links equal to the volume: presence and size. Under the repository's lock. */
-export async function settleLayers(registry: Registry, repository: RepositoryName, id: number): Promise<number> {
+/** Changes rows, inside a transaction. */
+export type Change = (index: IndexDatabase) => void
+
+/** What makes the rows of layer links equal to the volume: presence and size. Under the repository's lock. */
+export async function layerChanges(registry: Registry, repository: RepositoryName, id: number): Promise<Change[]> {
   const digests = await listDigests(registry, (algorithm) => layersFolder(repository, algorithm))
   const found = new Map<Digest, LayerRow>()
   await inBatches(digests, async (digest) => {
-    const target = await registry.links.find(layerLink(repository, digest))
-    if (target) found.set(digest, { digest, target, size: (await registry.blobs.findSize(target)) ?? -1 })
+    const target = await registry.links.look(layerLink(repository, digest))
+    if (target === 'unreadable') found.set(digest, { digest, target: digest, size: -1 })
+    else if (target !== 'missing') found.set(digest, { digest, target, size: (await registry.blobs.findSize(target)) ?? -1 })
   })
   const rows = new Map(registry.rows.read((index) => selectLayers(index, id)).map((row) => [row.digest, row]))
   const gone = [...rows.keys()].filter((digest) => !found.has(digest))
   const changed = [...found.values()].filter((layer) => !isSameLayer(layer, rows.get(layer.digest)))
-  return applyChanges(registry, [
+  return [
     ...gone.map(
       (digest): Change =>
         (index) =>
@@ -36,21 +41,22 @@ export async function settleLayers(registry: Registry, repository: RepositoryNam
         (index) =>
           insertLayer(index, id, layer),
     ),
-  ])
+  ]
 }
 
-/** Makes the rows of manifests equal to the volume. Those whose bytes are missing, damaged or no manifest are marked so. */
-export async function settleRevisions(registry: Registry, repository: RepositoryName, id: number): Promise<number> {
+/** What makes the rows of manifests equal to the volume. Those whose link or bytes cannot be read, or are no manifest, are marked so. */
+export async function revisionChanges(registry: Registry, repository: RepositoryName, id: number): Promise<Change[]> {
   const digests = await listDigests(registry, (algorithm) => revisionsFolder(repository, algorithm))
   const rows = new Map(registry.rows.read((index) => selectRevisions(index, id)).map(({ digest, size }) => [digest, size]))
   const linked = new Set<Digest>()
   const changes: Change[] = []
   await inBatches(digests, async (digest) => {
-    if ((await registry.links.find(revisionLink(repository, digest))) === undefined) return
+    const link = await registry.links.look(revisionLink(repository, digest))
+    if (link === 'missing') return
     linked.add(digest)
-    const size = (await registry.blobs.findSize(digest)) ?? -1
+    const size = link === 'unreadable' ? -1 : ((await registry.blobs.findSize(digest)) ?? -1)
     if (rows.get(digest) === size && size >= 0) return
-    const revision = await readRevision(registry, digest)
+    const revision = size < 0 ? undefined : await readRevision(registry, digest)
     if (revision) changes.push((index) => insertRevision(index, id, revision))
     else if (rows.get(digest) !== -1) changes.push((index) => insertUnreadableRevision(index, id, digest))
   })
@@ -61,24 +67,24 @@ export async function settleRevisions(registry: Registry, repository: Repository
         (index) =>
           deleteRevision(index, id, digest),
     )
-  return applyChanges(registry, [...gone, ...changes])
+  return [...gone, ...changes]
 }
 
-/** Makes the rows of tags and of their history equal to the volume. A tag without a readable link is none, but its history will be that of the next push. */
-export async function settleTags(registry: Registry, repository: RepositoryName, id: number): Promise<number> {
+/** What makes the rows of tags and of their history equal to the volume. A tag without a readable link is none, but its history will be that of the next push. */
+export async function tagAndHistoryChanges(registry: Registry, repository: RepositoryName, id: number): Promise<Change[]> {
   const names = (await registry.volume.driver.list(tagsFolder(repository))).map(({ name }) => findTagName(name)).filter((name) => name !== undefined)
   const current = new Map<Tag, Digest>()
   const history = new Map<Tag, readonly Digest[]>()
   await inBatches(names, async (tag) => {
-    const digest = await registry.links.find(tagCurrentLink(repository, tag))
+    const link = await registry.links.look(tagCurrentLink(repository, tag))
+    if (link === 'unreadable') registry.settlement.doubtful.add(repository)
+    const digest = link === 'missing' || link === 'unreadable' ? undefined : link
     if (digest) current.set(tag, digest)
     const digests = await listDigests(registry, (algorithm) => tagHistoryFolder(repository, tag, algorithm))
     history.set(tag, [...new Set([...(digest ? [digest] : []), ...digests])])
   })
-  return applyChanges(registry, [...tagChanges(registry, id, current), ...historyChanges(registry, id, history)])
+  return [...tagChanges(registry, id, current), ...historyChanges(registry, id, history)]
 }
-
-type Change = (index: IndexDatabase) => void
 
 function tagChanges(registry: Registry, id: number, current: ReadonlyMap<Tag, Digest>): Change[] {
   const rows = new Map(registry.rows.read((index) => selectTagRows(index, id)).map(({ name, digest }) => [name, digest]))
@@ -118,8 +124,12 @@ function historyChanges(registry: Registry, id: number, history: ReadonlyMap<Tag
 }
 
 async function readRevision(registry: Registry, digest: Digest): Promise<RevisionRow | undefined> {
-  const manifest = await findServedManifest(registry, digest)
+  const manifest = await findServedManifest(registry, digest).catch(unlessReadable)
   return manifest && { digest, size: manifest.bytes.byteLength, parsed: manifest.parsed }
+}
+
+function unlessReadable(error: unknown): undefined {
+  if (!isSystemError(error)) throw error
 }
 
 const isSameLayer = (layer: LayerRow, row: LayerRow | undefined): boolean => row?.target === layer.target && row.size === layer.size
@@ -135,8 +145,8 @@ async function inBatches<T>(items: readonly T[], work: (item: T) => Promise<void
   for (let at = 0; at < items.length; at += AT_ONCE) await Promise.all(items.slice(at, at + AT_ONCE).map(work))
 }
 
-/** Returns how many there were. */
-async function applyChanges(registry: Registry, changes: readonly Change[]): Promise<number> {
+/** Changes rows in few transactions, which cost more than what is in them. Returns how many changes there were. */
+export async function applyChanges(registry: Registry, changes: readonly Change[]): Promise<number> {
   for (let at = 0; at < changes.length; at += ROWS_AT_ONCE) {
     registry.rows.change((index) => {
       for (const change of changes.slice(at, at + ROWS_AT_ONCE)) change(index)

@@ -3,8 +3,8 @@ import { OciError } from '../oci/error.ts'
 import type { RepositoryName } from '../oci/name.ts'
 import { manifestsFolder, repositoryFolder } from '../volume/layout.ts'
 import { type Registry, refuseUnlessWritable } from './registry.ts'
-import { countRepositories, discoverRepositories, ensureRepository, everyRepository, listRepository } from './repositories.ts'
-import { settleLayers, settleRevisions, settleTags } from './settle-rows.ts'
+import { countRepositories, discoverRepositories, ensureRepository, everyRepository, findRepositoryId, listRepository } from './repositories.ts'
+import { applyChanges, layerChanges, revisionChanges, tagAndHistoryChanges } from './settle-rows.ts'
 
 /**
  * Runs `work` with the repository's lock and rows that agree with the volume. When `work` fails by anything but a refusal,
@@ -62,9 +62,15 @@ export async function settleUnderLock(registry: Registry, repository: Repository
   if (settlement.failed.has(repository)) await volume.driver.syncAll() // what a failed commit renamed may be seen but not durable
   const isListed = (await volume.driver.stat(manifestsFolder(repository))) !== undefined
   if (!isListed && !(await volume.driver.stat(repositoryFolder(repository)))) return 0 // a name that does not exist leaves nothing behind
-  const id = rows.change((index) => (isListed ? listRepository : ensureRepository)(index, repository))
-  const counts = [await settleRevisions(registry, repository, id), await settleLayers(registry, repository, id), await settleTags(registry, repository, id)]
+  const id =
+    rows.read((index) => findRepositoryId(index, repository, { isListed })) ??
+    rows.change((index) => (isListed ? listRepository : ensureRepository)(index, repository))
+  settlement.doubtful.delete(repository)
+  const revisions = await revisionChanges(registry, repository, id)
+  const layers = await layerChanges(registry, repository, id)
+  const tags = await tagAndHistoryChanges(registry, repository, id)
+  const changed = await applyChanges(registry, [...revisions, ...layers, ...tags])
   settlement.failed.delete(repository)
   settlement.settled.set(repository, clock.monotonic())
-  return counts.reduce((sum, count) => sum + count)
+  return changed
 }

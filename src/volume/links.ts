@@ -16,6 +16,11 @@ export async function inspectLink(driver: Driver, path: string): Promise<Link> {
   return digest ? { state: 'there', digest } : { state: 'damaged', path }
 }
 
+/** Whether the operating system would not give it, as on a failing disk. */
+export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return typeof (error as NodeJS.ErrnoException).syscall === 'string'
+}
+
 /** A folder in a link's place, or a file far too long, is damage; any other trouble is trouble. */
 function unlessNoLink(error: NodeJS.ErrnoException): Buffer {
   if (error.code && error.code !== 'EISDIR') throw error
@@ -47,6 +52,22 @@ export class Links {
     if (link.state !== 'there') return undefined
     if (changes === this.#changes) this.#remembered.set(path, link.digest) // @NOTE a write meanwhile may have made it stale
     return link.digest
+  }
+
+  /**
+   * As `find`, telling a link that is missing from one that cannot be read: for whoever looks at many links, of which a bad
+   * one must not hide the others.
+   */
+  async look(path: string): Promise<Digest | 'missing' | 'unreadable'> {
+    try {
+      const digest = await this.find(path)
+      if (digest) return digest
+      return (await this.#volume.driver.stat(path)) ? 'unreadable' : 'missing'
+    } catch (error) {
+      if (!isSystemError(error)) throw error
+      this.#onDamage(path)
+      return 'unreadable'
+    }
   }
 
   /** Makes the link or replaces what it says; durable on return. */
