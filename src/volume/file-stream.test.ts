@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { once } from 'node:events'
 import { mkdtemp, open, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -57,7 +56,7 @@ test('an empty file has no bytes', async () => {
 test('a stream that is left early closes its file', async () => {
   const handle = await open(path)
   const stream = await FileStream.over(handle)
-  const closed = once(stream, 'close')
+  const closed = new Promise((resolve) => stream.once('close', resolve))
   for await (const _chunk of stream) break
   await closed
   assert.equal(handle.fd, -1)
