@@ -83,15 +83,17 @@ export class BlobStore {
   }
 
   async #copyToBlobs(staged: string): Promise<string> {
-    const { driver } = this.#volume
     const path = this.#volume.stagingPath('blobs')
-    const handle = await driver.openWrite(path, { create: true })
+    const handle = await this.#volume.driver.openWrite(path, { create: true })
     try {
-      for await (const chunk of await driver.openRead(staged)) await handle.write([chunk])
+      for await (const chunk of await this.#volume.driver.openRead(staged)) await handle.write([chunk])
       await handle.sync()
-      return path
-    } finally {
+    } catch (error) {
       await handle.close()
+      await this.#volume.driver.removeFile(path)
+      throw error
     }
+    await handle.close()
+    return path
   }
 }
