@@ -81,7 +81,6 @@ export async function cancelUpload(registry: Registry, repository: RepositoryNam
 
 /** Runs `work` as the upload's only writer; when the disk is full, what the upload holds makes room. */
 async function writing<T>(registry: Registry, repository: RepositoryName, id: string, work: () => Promise<T>): Promise<T> {
-  await registry.uploads.getOffset(repository, id)
   refuseUnlessWritable(registry)
   const remove = () => registry.uploads.remove(repository, id)
   return registry.uploads.claim(repository, id, () => tellDiskFull(work, remove))

@@ -77,6 +77,7 @@ export class UploadStore {
     if (this.#claims.has(id)) throw await this.outOfOrder(repository, id, 'another client is writing to this upload')
     this.#claims.add(id)
     try {
+      await this.getOffset(repository, id) // whoever had the claim before may have ended the upload
       return await work()
     } finally {
       this.#claims.delete(id)
