@@ -1,3 +1,3 @@
 import { interleavingTests } from '../faults/suites.ts'
 
-interleavingTests(1500)
+interleavingTests(1000)

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Driver } from '../../src/volume/driver.ts'
-import { formatOperation, intercepted, type Operation } from './intercepted.ts'
+import { formatOperation, intercepted, isChange, type Operation } from './intercepted.ts'
 
 type Actor = string
 
@@ -31,7 +31,9 @@ export class Turns {
   drive(driver: Driver): Driver {
     return intercepted(driver, async (operation, proceed) => {
       await this.#turn(operation)
-      return await proceed()
+      const result = await proceed()
+      if (!isChange(operation)) await this.#turn({ ...operation, to: '(answered)' }) // what was read may be old when it is looked at
+      return result
     })
   }
 
