@@ -42,6 +42,7 @@ export function openState(path: string, tell: Tell = () => undefined): StateData
       tell(`the state ${path} cannot be written (${message}): what is found damaged is forgotten at the next start`)
       return openStateFile(IN_MEMORY)
     }
+    if (!isDamage(error)) throw error
     const kept = `${path}.damaged-${statSync(path).mtimeMs}`
     for (const suffix of ['', '-wal', '-shm']) if (existsSync(path + suffix)) renameSync(path + suffix, kept + suffix)
     tell(`the state ${path} is damaged (${message}): it is kept as ${kept}, and a new one begins`)
@@ -49,10 +50,25 @@ export function openState(path: string, tell: Tell = () => undefined): StateData
   }
 }
 
+/** The state was written by a later lacre, which may know what must not be lost. */
+class LaterStateError extends Error {
+  readonly hint = 'run that version of lacre again, or move the file away: then what was found damaged is forgotten'
+
+  constructor(path: string, version: number) {
+    super(`the state ${path} has version ${version}, which is of a later lacre`)
+    this.name = 'LaterStateError'
+  }
+}
+
 function openStateFile(path: string): StateDatabase {
   if (path !== IN_MEMORY) mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
   const database = new Database<StateTables>(path, 'FULL')
-  for (let version = database.version; version < STATE_MIGRATIONS.length; version++) {
+  const { version: found } = database
+  if (found > STATE_MIGRATIONS.length) {
+    database.close()
+    throw new LaterStateError(path, found)
+  }
+  for (let version = found; version < STATE_MIGRATIONS.length; version++) {
     const step = STATE_MIGRATIONS[version] ?? ''
     database.transaction(() => database.execute(`${step}; PRAGMA user_version=${version + 1}`))
   }
@@ -60,6 +76,12 @@ function openStateFile(path: string): StateDatabase {
 }
 
 const DISK_TROUBLE = new Set([8, 10, 13, 14]) // SQLITE_READONLY, IOERR, FULL, CANTOPEN: another file there would fare no better
+
+const DAMAGE = new Set([11, 26]) // SQLITE_CORRUPT, NOTADB
+
+function isDamage(error: unknown): boolean {
+  return DAMAGE.has(((error as { errcode?: number }).errcode ?? 0) % 256)
+}
 
 /** Whether the disk takes no more writes, be it full, failing or read-only. */
 export function isDiskTrouble(error: unknown): boolean {
