@@ -202,7 +202,7 @@ test('a dry run tells what the real one then does, and removes nothing', async (
     assert.deepEqual(await collect(registry, options), told)
   })
   await fc.assert(property, {
-    numRuns: 80,
+    numRuns: 40,
     examples: [[[{ repository: 'a', image: 0, kind: 'tagged' as const }, ...Array(4).fill({ repository: 'a', image: 0, kind: 'as a blob' as const })], false]],
   })
 })

@@ -68,7 +68,7 @@ test('repositories whose names begin with one another are listed in order, each 
     for (const name of found) await plant(driver, name, [])
     assert.deepEqual(await everyPage(catalogPages(await openOn(driver), limit), limit), byBytes(found))
   })
-  await fc.assert(property, { numRuns: 60, examples: [[['a', 'a/b', 'a-b', 'ab', 'a.b', 'a/b/a'], 1]] })
+  await fc.assert(property, { numRuns: 30, examples: [[['a', 'a/b', 'a-b', 'ab', 'a.b', 'a/b/a'], 1]] })
 })
 
 test('tags are listed in the order of their bytes, each once, whatever the size of a page', async () => {
@@ -77,7 +77,7 @@ test('tags are listed in the order of their bytes, each once, whatever the size 
     await plant(driver, 'team/app', found)
     assert.deepEqual(await everyPage(tagPages(await openOn(driver), limit), limit), byBytes(found))
   })
-  await fc.assert(property, { numRuns: 60, examples: [[['a', 'a-b', 'a.b', 'A', '_', 'a_b', '0'], 1]] })
+  await fc.assert(property, { numRuns: 30, examples: [[['a', 'a-b', 'a.b', 'A', '_', 'a_b', '0'], 1]] })
 })
 
 test('a page may begin after a name that is not there, and the last page has no more', async () => {

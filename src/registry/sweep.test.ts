@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { Readable } from 'node:stream'
 import { test } from 'node:test'
 import { filesBelow, writeFile } from '../../test/support/edit-volume.ts'
+import { intercepted } from '../../test/support/intercepted.ts'
 import { ManualClock } from '../../test/support/manual-clock.ts'
 import { openOn } from '../../test/support/on-driver.ts'
 import { bodyOf, repo } from '../../test/support/push.ts'
@@ -9,7 +10,7 @@ import { digestOf } from '../oci/digest.ts'
 import { REPOSITORIES, uploadStartedAt } from '../volume/layout.ts'
 import { MemoryDriver } from '../volume/memory.ts'
 import { type SweptUpload, sweepUploads } from './sweep.ts'
-import { appendToUpload, finishUpload, getUpload, startUpload } from './uploads.ts'
+import { appendToUpload, cancelUpload, finishUpload, getUpload, startUpload } from './uploads.ts'
 
 const DAY = 86_400_000
 const app = repo('team/app')
@@ -74,4 +75,25 @@ test('once nothing may be written, nothing is swept', async () => {
   registry.standing.refusal = 'the lock was lost'
   await assert.rejects(sweepUploads(registry, { ageMs: DAY }), { code: 'UNAVAILABLE' })
   assert.equal((await getUpload(registry, app, id)).offset, 0)
+})
+
+test('uploads that end while others are looked at do no harm', async () => {
+  const { clock, driver } = await open()
+  const ending = { end: async () => undefined as unknown }
+  const watched = intercepted(driver, async (operation, proceed) => {
+    const result = await proceed()
+    if (operation.name === 'list' && operation.path.endsWith('/_uploads')) await ending.end()
+    return result
+  })
+  const registry = await openOn(watched, { clock })
+  const { id } = await startUpload(registry, app)
+  const { id: old } = await startUpload(registry, app)
+  clock.advance(DAY)
+  ending.end = () => cancelUpload(registry, app, id)
+  const swept: SweptUpload[] = []
+  assert.equal(await sweepUploads(registry, { ageMs: DAY, onSwept: (upload) => swept.push(upload) }), 1)
+  assert.deepEqual(
+    swept.map((upload) => upload.id),
+    [old],
+  )
 })

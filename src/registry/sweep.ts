@@ -31,25 +31,26 @@ async function sweepRepository(registry: Registry, repository: RepositoryName, o
   let swept = 0
   for (const { name: id } of await registry.volume.driver.list(uploadsFolder(repository))) {
     if (registry.uploads.isClaimed(id)) continue
-    const isSwept = await registry.uploads.claim(repository, id, () => sweepUpload(registry, repository, id, options))
+    const isSwept = await registry.uploads.hold(id, () => sweepUpload(registry, repository, id, options))
     if (isSwept) swept++
   }
   return swept
 }
 
-/** Under a claim, so that nobody begins to write meanwhile. */
+/** While nobody can begin to write. */
 async function sweepUpload(registry: Registry, repository: RepositoryName, id: string, { ageMs, dryRun, onSwept }: SweepOptions): Promise<boolean> {
   const age = await ageOf(registry, repository, id)
-  if (age < ageMs) return false
+  if (age === undefined || age < ageMs) return false
   if (!dryRun) refuseUnlessWritable(registry)
   if (!dryRun) await registry.uploads.remove(repository, id)
   onSwept?.({ repository, id, ageMs: age })
   return true
 }
 
-/** Milliseconds since the upload last grew; 0 for one that is being made. */
-async function ageOf(registry: Registry, repository: RepositoryName, id: string): Promise<number> {
+/** Milliseconds since the upload last grew; `undefined` when it has ended meanwhile. */
+async function ageOf(registry: Registry, repository: RepositoryName, id: string): Promise<number | undefined> {
   const paths = [uploadData(repository, id), uploadStartedAt(repository, id), uploadFolder(repository, id)]
-  const times = await Promise.all(paths.map(async (path) => (await registry.volume.driver.stat(path))?.mtimeMs ?? 0))
-  return Math.max(0, registry.clock.now() - Math.max(...times))
+  const stats = await Promise.all(paths.map((path) => registry.volume.driver.stat(path)))
+  const times = stats.filter((stat) => stat !== undefined).map(({ mtimeMs }) => mtimeMs)
+  return times.length === 0 ? undefined : Math.max(0, registry.clock.now() - Math.max(...times))
 }

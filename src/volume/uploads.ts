@@ -75,9 +75,16 @@ export class UploadStore {
    */
   async claim<T>(repository: RepositoryName, id: string, work: () => Promise<T>): Promise<T> {
     if (this.#claims.has(id)) throw await this.outOfOrder(repository, id, 'another client is writing to this upload')
+    return await this.hold(id, async () => {
+      await this.getOffset(repository, id) // whoever had the claim before may have ended the upload
+      return await work()
+    })
+  }
+
+  /** Runs `work` while nobody can claim the upload, be it whole or a remnant. For one that is not claimed. */
+  async hold<T>(id: string, work: () => Promise<T>): Promise<T> {
     this.#claims.add(id)
     try {
-      await this.getOffset(repository, id) // whoever had the claim before may have ended the upload
       return await work()
     } finally {
       this.#claims.delete(id)
