@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 
 export interface LargeVolumeOptions {
   readonly repositories: number
@@ -82,11 +82,12 @@ class VolumeWriter {
     writeFileSync(join(this.#root, folder, 'link'), `sha256:${hex}`)
   }
 
-  /** `false` when it was made before. */
+  /** `false` when it was made before. One call to the system each, which `recursive` would not be. */
   #makeFolder(folder: string): boolean {
     if (this.#made.has(folder)) return false
-    mkdirSync(join(this.#root, folder), { recursive: true })
     this.#made.add(folder)
+    if (folder !== '.') this.#makeFolder(dirname(folder))
+    mkdirSync(join(this.#root, folder), { recursive: folder === '.' })
     return true
   }
 }
