@@ -1,3 +1,3 @@
 import { interleavingTests } from './suites.ts'
 
-interleavingTests(120)
+interleavingTests(160)

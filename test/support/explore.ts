@@ -21,7 +21,7 @@ interface Step {
 
 /**
  * Runs `once` under different orders of its actors' turns. First every order without interruptions, then every one with one, with two and
- * so on (most bugs need one or two); where two thirds of `limit` do not suffice for all of them, the rest are orders at random by `seed`.
+ * so on (most bugs need one or two); where half of `limit` does not suffice for all of them, the rest are orders at random by `seed`.
  */
 export async function explore({ limit, seed }: { readonly limit: number; readonly seed: number }, once: (choose: Choose) => Promise<void>): Promise<Explored> {
   const known = new Map<string, readonly Step[]>()
@@ -29,7 +29,7 @@ export async function explore({ limit, seed }: { readonly limit: number; readonl
     let isCutOff = false
     for (let plan: number[] | undefined = []; plan; ) {
       const key = plan.join()
-      if (!known.has(key) && known.size >= (limit * 2) / 3) return await sampled(limit, seed, known.size, bound - 1, once)
+      if (!known.has(key) && known.size >= limit / 2) return await sampled({ limit, seed, steps: longest(known), interruptions: bound - 1 }, known.size, once)
       const steps: readonly Step[] = known.get(key) ?? (await runPlan(plan, once))
       known.set(key, steps)
       const next = nextPlan(plan, steps, bound)
@@ -40,10 +40,20 @@ export async function explore({ limit, seed }: { readonly limit: number; readonl
   }
 }
 
-async function sampled(limit: number, seed: number, done: number, interruptions: number, once: (choose: Choose) => Promise<void>): Promise<Explored> {
-  for (let count = done; count < limit; count++) await once(randomOrder(seed + count))
+interface Sampling {
+  readonly limit: number
+  readonly seed: number
+  /** Of the longest order so far. */
+  readonly steps: number
+  readonly interruptions: number
+}
+
+async function sampled({ limit, seed, steps, interruptions }: Sampling, done: number, once: (choose: Choose) => Promise<void>): Promise<Explored> {
+  for (let count = done; count < limit; count++) await once(randomOrder(seed + count, steps))
   return { count: limit, isComplete: false, interruptions }
 }
+
+const longest = (known: ReadonlyMap<string, readonly Step[]>): number => Math.max(...Array.from(known.values(), (steps) => steps.length))
 
 async function runPlan(plan: readonly number[], once: (choose: Choose) => Promise<void>): Promise<Step[]> {
   const steps: Step[] = []
@@ -77,15 +87,22 @@ function nextPlan(plan: readonly number[], steps: readonly Step[], bound: number
   return { plan: undefined, isCutOff }
 }
 
-/** A random order that lets whoever moved go on most of the time. */
-function randomOrder(seed: number): Choose {
+/**
+ * An order by random priorities: whoever has the highest moves, and at a few random steps whoever moved last gets the lowest. Every bug that
+ * needs few interruptions has its fair chance.
+ *
+ * @see Burckhardt et al., A Randomized Scheduler with Probabilistic Guarantees of Finding Bugs, ASPLOS 2010
+ */
+function randomOrder(seed: number, steps: number): Choose {
   const random = randomBy(seed)
-  const stay = random()
-  let last: string | undefined
+  const priorities = new Map<string, number>()
+  const changes = new Set(Array.from({ length: 1 + Math.floor(random() * 3) }, () => Math.floor(random() * steps)))
+  let [step, last, lowest] = [0, '', 0]
   return (parked) => {
-    const same = parked.indexOf(last ?? '')
-    const index = same >= 0 && random() < stay ? same : Math.floor(random() * parked.length)
-    last = parked[index]
-    return index
+    for (const actor of parked) if (!priorities.has(actor)) priorities.set(actor, random())
+    if (changes.has(step++)) priorities.set(last, --lowest)
+    const best = Math.max(...parked.map((actor) => priorities.get(actor) ?? 0))
+    last = parked.find((actor) => priorities.get(actor) === best) ?? ''
+    return parked.indexOf(last)
   }
 }
