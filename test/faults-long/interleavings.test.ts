@@ -1,3 +1,3 @@
 import { interleavingTests } from '../faults/suites.ts'
 
-interleavingTests(1000)
+interleavingTests(600)

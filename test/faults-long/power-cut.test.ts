@@ -1,4 +1,4 @@
 import { killThenCutTests, powerCutTests } from '../faults/suites.ts'
 
 powerCutTests(16)
-killThenCutTests({ limit: 6, every: 15, everyKill: 3 })
+killThenCutTests({ limit: 4, every: 25, everyKill: 4 })

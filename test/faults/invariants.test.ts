@@ -6,7 +6,6 @@ import { type Digest, digestOf } from '../../src/oci/digest.ts'
 import { parseRepositoryName } from '../../src/oci/name.ts'
 import { parseReference, parseTag } from '../../src/oci/reference.ts'
 import { deleteBlob, getBlob, mountBlob } from '../../src/registry/blobs.ts'
-import { collectGarbage } from '../../src/registry/collect-garbage.ts'
 import { deleteManifest, getManifest, putManifest } from '../../src/registry/manifests.ts'
 import { listReferrers } from '../../src/registry/referrers.ts'
 import { closeRegistry, type Registry } from '../../src/registry/registry.ts'
@@ -287,28 +286,5 @@ test('I7: an upload holds at most two pieces of 1 MiB that are not written yet',
   )
   await putBlob(registry, APP, digestOf(Buffer.alloc(256 * piece.byteLength)), { body })
   assert.ok(counts.most <= 4 * 1024 * 1024, `${counts.most} bytes were held`)
-  closeRegistry(registry)
-})
-
-test('collection keeps what is used and takes what is not, with every promise kept', async () => {
-  const volume = new PowerCutDriver()
-  const registry = await openOn(volume)
-  const ledger = new Ledger()
-  const client = new Client(registry, ledger, APP)
-  await client.pushImage(first, 'latest')
-  await client.pushImage(second, 'old')
-  await client.deleteManifest(second.digest, 'old')
-  const summary = await client.losing(
-    second.blobs.map((blob) => digestOf(blob)),
-    () => collectGarbage(registry, { graceMs: 0, isServing: false }),
-  )
-  assert.deepEqual(summary, {
-    manifests: 0,
-    layers: 2,
-    blobs: 3,
-    bytes: [...second.blobs, second.manifest].reduce((sum, { byteLength }) => sum + byteLength, 0),
-  })
-  await verifyPromises(registry, ledger)
-  assert.deepEqual(rowsOf(registry), await rebuiltRows(volume))
   closeRegistry(registry)
 })

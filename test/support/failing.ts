@@ -5,7 +5,7 @@ import { intercepted, isChange, type Operation } from './intercepted.ts'
 export type Fault = 'EIO' | 'ENOSPC' | 'killed'
 
 /** Thrown by every operation after a `killed` fault: nothing of the process reaches the volume any more. */
-export class KilledError extends Error {}
+class KilledError extends Error {}
 
 export interface Failing {
   readonly driver: Driver

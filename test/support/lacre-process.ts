@@ -4,6 +4,7 @@ import { writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
 import { Client } from './http-client.ts'
 
 /** A server in a process of its own, that can be killed. */
@@ -50,7 +51,7 @@ export async function startLacre(folder: string): Promise<LacreProcess> {
 /** A server on the same folder that kills itself: see `dying-server.ts`. */
 export async function startDying(folder: string, point: string, count: number): Promise<LacreProcess> {
   const port = await freePort()
-  const args = [resolve('test/support/dying-server.ts'), `${folder}/data`, String(port), point, String(count)]
+  const args = [fileURLToPath(import.meta.resolve('./dying-server.ts')), `${folder}/data`, String(port), point, String(count)]
   return untilAnswering(spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] }), port)
 }
 

@@ -87,7 +87,7 @@ export class Turns {
 }
 
 /** Staged files have names nobody else knows: what happens to them before their rename needs no turn. */
-export function isSeenByOthers({ name, path }: Operation): boolean {
+function isSeenByOthers({ name, path }: Operation): boolean {
   if (name === 'close') return false
   return name === 'rename' || !/(?:^|\/)(?:lacre\/tmp|lacre\/trash|_lacre)(?:\/|$)/.test(path)
 }
