@@ -184,6 +184,8 @@ const picks = fc.array(
   { minLength: 1, maxLength: 8 },
 )
 
+const pick = (image: number, kind: 'as a blob' | 'tagged') => ({ repository: 'a' as const, image, kind })
+
 test('a dry run tells what the real one then does, and removes nothing', async () => {
   const property = fc.asyncProperty(picks, fc.boolean(), async (pushed, deleteUntagged) => {
     const { registry, driver, clock } = await open()
@@ -203,7 +205,7 @@ test('a dry run tells what the real one then does, and removes nothing', async (
   })
   await fc.assert(property, {
     numRuns: 40,
-    examples: [[[{ repository: 'a', image: 0, kind: 'tagged' as const }, ...Array(4).fill({ repository: 'a', image: 0, kind: 'as a blob' as const })], false]],
+    examples: [[[pick(0, 'as a blob'), pick(0, 'tagged'), pick(1, 'tagged'), pick(1, 'tagged')], false]], // its link as a blob goes, its bytes stay
   })
 })
 
