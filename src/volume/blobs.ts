@@ -13,14 +13,19 @@ export class BlobStore {
   /** Digests whose bytes this process has hashed: a push need not replace them. */
   readonly #verified = new LRUCache<Digest, true>({ maxSize: REMEMBERED_DIGESTS, sizeCalculation: () => 1 })
 
+  /** Digests whose bytes are coming into place, or came there and could not be synced: what is seen of them may not be durable. */
+  readonly #unsynced = new Set<Digest>()
+
   constructor(volume: Volume) {
     this.#volume = volume
   }
 
-  /** How many bytes are held under a digest, from the volume itself; `undefined` when there are none. */
+  /** How many bytes are held under a digest, durably, from the volume itself; `undefined` when there are none. */
   async findSize(digest: Digest): Promise<number | undefined> {
     const stat = await this.#volume.driver.stat(blobData(digest))
-    return stat?.kind === 'file' ? stat.size : undefined
+    if (stat?.kind !== 'file') return undefined
+    if (this.#unsynced.has(digest)) await this.#volume.syncPlace(blobData(digest)) // somebody may link what we tell of
+    return stat.size
   }
 
   open(digest: Digest, range?: ByteRange): Promise<ByteStream> {
@@ -38,13 +43,16 @@ export class BlobStore {
    */
   async commit(staged: string, digest: Digest, size: number): Promise<void> {
     if (this.#verified.has(digest) && (await this.findSize(digest)) === size) return this.#volume.driver.removeFile(staged)
+    this.#unsynced.add(digest)
     await this.#place(staged, blobData(digest))
+    this.#unsynced.delete(digest)
     this.#verified.set(digest, true)
   }
 
   /** Removes the bytes; durable on return. */
   async remove(digest: Digest): Promise<void> {
     this.#verified.delete(digest)
+    this.#unsynced.delete(digest)
     await this.#volume.retire('blobs', blobFolder(digest))
   }
 

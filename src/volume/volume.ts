@@ -73,6 +73,11 @@ export class Volume {
     await this.#syncUp(parentOf(target))
   }
 
+  /** Makes durable that a path is there, as far as this process does not know that it is. */
+  async syncPlace(path: string): Promise<void> {
+    await this.#syncUp(parentOf(path))
+  }
+
   /** Removes a link and its folder; durable on return. `false` when there was none. */
   async removeLink(path: string): Promise<boolean> {
     if (!(await this.driver.stat(path))) return false
