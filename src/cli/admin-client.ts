@@ -20,20 +20,28 @@ export interface OperationRequest {
  * Runs an operation on a volume: in this process, as the volume's owner, when nobody serves it, else through the server's
  * admin socket. Its result.
  */
-export async function operate({ root, name, parameters, onLine }: OperationRequest): Promise<unknown> {
+export async function operate(operation: OperationRequest): Promise<unknown> {
+  const { root } = operation
   if (!existsSync(join(root, V2))) throw new NoRegistryError(root)
   try {
-    actAs(findForeignOwner(root))
-    const volume = await openVolume(root, { patienceMs: 0 })
-    try {
-      return await runOperation(volume.registry, name, parameters, { isServing: false, emit: onLine })
-    } finally {
-      volume.close()
-    }
+    return await operateHere(operation, 0)
   } catch (error) {
     if (!(error instanceof VolumeLockedError)) throw error
-    actAs(undefined) // the server may be another than the owner
-    return await askServer({ root, name, parameters, onLine }, error)
+  }
+  const response = await askServer(operation)
+  if (response) return await readAnswer(operation, response)
+  return await operateHere(operation, COMMAND_PATIENCE_MS)
+}
+
+const COMMAND_PATIENCE_MS = 3000 // another command, which has no socket, may be done in a moment
+
+async function operateHere({ root, name, parameters, onLine }: OperationRequest, patienceMs: number): Promise<unknown> {
+  actAs(findForeignOwner(root))
+  const volume = await openVolume(root, { patienceMs })
+  try {
+    return await runOperation(volume.registry, name, parameters, { isServing: false, emit: onLine })
+  } finally {
+    volume.close()
   }
 }
 
@@ -59,10 +67,19 @@ class ServerError extends Error {
   }
 }
 
-async function askServer({ root, name, parameters, onLine }: OperationRequest, locked: VolumeLockedError): Promise<unknown> {
+/** The beginning of the server's answer; `undefined` when no server can be reached. */
+async function askServer({ root, name, parameters }: OperationRequest): Promise<NodeJS.ReadableStream | undefined> {
   const socketPath = findSocket(root)
-  if (!socketPath) throw locked
-  const response = await post(socketPath, name, parameters, locked)
+  if (!socketPath) return undefined
+  actAs(undefined) // the server may be another than the owner
+  return await new Promise((resolve) => {
+    const sent = request({ socketPath, method: 'POST', path: `/${name}` }, resolve)
+    sent.once('error', () => resolve(undefined))
+    sent.end(JSON.stringify(parameters))
+  })
+}
+
+async function readAnswer({ onLine }: OperationRequest, response: NodeJS.ReadableStream): Promise<unknown> {
   for await (const text of createInterface({ input: response })) {
     const line = JSON.parse(text) as OperationLine | { result: unknown } | { error: { message: string; hint?: string } }
     if ('result' in line) return line.result
@@ -70,14 +87,6 @@ async function askServer({ root, name, parameters, onLine }: OperationRequest, l
     onLine(line)
   }
   throw new ServerError('the server ended before the work was done', 'look at its log, and run the command again')
-}
-
-function post(socketPath: string, name: string, parameters: unknown, locked: VolumeLockedError): Promise<NodeJS.ReadableStream> {
-  return new Promise((resolve, reject) => {
-    const sent = request({ socketPath, method: 'POST', path: `/${name}` }, resolve)
-    sent.once('error', () => reject(locked))
-    sent.end(JSON.stringify(parameters))
-  })
 }
 
 function findSocket(root: string): string | undefined {
