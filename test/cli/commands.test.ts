@@ -75,6 +75,18 @@ test("registry garbage-collect takes a configuration, as Distribution's does", a
   assert.deepEqual([done.status, done.stdout], [0, '0 manifests, 0 links and 0 blobs (0 B) would be removed\n'])
 })
 
+test('two commands at a time wait for one another', async () => {
+  await using place = await filledVolume('team/app')
+  const both = await Promise.all(['check', 'reindex'].map((name) => lacre([name, '--data', place.data])))
+  assert.deepEqual(
+    both.map(({ status, stderr }) => [status, stderr]),
+    [
+      [0, ''],
+      [0, ''],
+    ],
+  )
+})
+
 test('commands say that there is no registry in a folder, and make none', async () => {
   await using place = await Workplace.make()
   const lines = [['repo', 'list'], ['tag', 'list', 'a'], ['check'], ['gc'], ['reindex'], ['upload', 'purge']]

@@ -9,6 +9,8 @@ import { pathToFileURL } from 'node:url'
 import { Client } from '../../support/http-client.ts'
 
 const MAIN = resolve('src/main.ts')
+const { PATH = '', NODE_COMPILE_CACHE = resolve('node_modules/.cache/lacre') } = process.env
+const ours = { PATH, NODE_COMPILE_CACHE } // nothing of the environment that would configure it
 
 export interface RunOptions {
   readonly input?: string
@@ -23,7 +25,7 @@ export interface Finished {
 
 /** Runs a command line of lacre to its end. */
 export async function lacre(args: readonly string[], { input = '', environment = {} }: RunOptions = {}): Promise<Finished> {
-  const child = spawn(process.execPath, [MAIN, ...args], { env: { PATH: process.env['PATH'] ?? '', ...environment } })
+  const child = spawn(process.execPath, [MAIN, ...args], { env: { ...ours, ...environment } })
   child.stdin.end(input)
   const [stdout, stderr, [status]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
   return { status: status as number | null, stdout, stderr }
@@ -45,7 +47,7 @@ export async function lacreEach(lines: readonly (readonly string[])[]): Promise<
     process.exitCode = 0
     print(JSON.stringify(finished))`
   const child = spawn(process.execPath, ['--input-type=module', '--eval', script], {
-    env: { PATH: process.env['PATH'] ?? '' },
+    env: ours,
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   return JSON.parse(await text(child.stdout)) as Finished[]
@@ -85,7 +87,7 @@ export class Workplace implements AsyncDisposable {
   }
 
   async start(args: readonly string[], environment: Readonly<Record<string, string>> = {}): Promise<Server> {
-    const child = spawn(process.execPath, [MAIN, ...args], { env: { PATH: process.env['PATH'] ?? '', ...environment } })
+    const child = spawn(process.execPath, [MAIN, ...args], { env: { ...ours, ...environment } })
     const server = new Server(child)
     this.#servers.push(server)
     await server.listening
