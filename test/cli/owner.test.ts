@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { chmodSync, chownSync, mkdirSync, readFileSync, statSync } from 'node:fs'
-import { readdir } from 'node:fs/promises'
+import { readdir, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { after, test } from 'node:test'
 import { imageOf } from '../support/images.ts'
 import { lacre, Workplace } from './support/lacre.ts'
 import { pushTo } from './support/push.ts'
@@ -12,6 +13,8 @@ import { pushTo } from './support/push.ts'
 const OWNER = { uid: 47_011, gid: 47_012 }
 const skip = process.getuid?.() !== 0 && 'only root can give a volume to somebody else'
 const image = imageOf('first')
+
+after(() => rm(join(tmpdir(), `lacre-${OWNER.uid}`), { recursive: true, force: true })) // where its servers had their admin sockets
 
 /** A folder with a volume of another user. */
 async function foreignVolume(): Promise<Workplace> {
