@@ -1,3 +1,3 @@
 import { failureTests } from './suites.ts'
 
-failureTests(4)
+failureTests(6)

@@ -1,3 +1,3 @@
 import { interleavingTests } from './suites.ts'
 
-interleavingTests(160)
+interleavingTests(100)

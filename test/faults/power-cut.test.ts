@@ -1,4 +1,4 @@
 import { killThenCutTests, powerCutTests } from './suites.ts'
 
-powerCutTests(4)
-killThenCutTests({ limit: 3, every: 40, everyKill: 9 })
+powerCutTests(3)
+killThenCutTests({ limit: 2, every: 40, everyKill: 13 })
