@@ -7,12 +7,11 @@ import type { Authenticator } from './access/authenticate.ts'
 import { openHtpasswd } from './access/htpasswd.ts'
 import type { Config } from './config/schema.ts'
 import { AdminSocket } from './http/admin.ts'
-import type { HttpObserver } from './http/observer.ts'
+import { createObserver } from './http/log-requests.ts'
 import { createServer, type HttpServer } from './http/server.ts'
 import type { HttpSettings } from './http/settings.ts'
 import { TlsFiles } from './http/tls-files.ts'
 import { IN_MEMORY, openIndex, openState } from './metadata/connect.ts'
-import { type AccessEntry, createAccessLog } from './observability/access-log.ts'
 import { createLogger } from './observability/log.ts'
 import { createMetrics, type Metrics } from './observability/metrics.ts'
 import type { Problem } from './pki/certificate-problems.ts'
@@ -21,7 +20,7 @@ import { startHousekeeping } from './registry/housekeeping.ts'
 import { closeRegistry, openRegistry, type Registry, type RegistryEvent } from './registry/registry.ts'
 import { FilesystemDriver } from './volume/filesystem.ts'
 import { CACHE, STATE } from './volume/layout.ts'
-import { VolumeLock } from './volume/lock.ts'
+import { findNetworkFileSystem, VolumeLock } from './volume/lock.ts'
 import { actAs, becomeForGood, findForeignOwner } from './volume/owner.ts'
 
 export interface OpenVolume {
@@ -113,6 +112,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   const owner = findForeignOwner(root)
   actAs(owner)
   const volume = await openVolume(root, volumeOptions(config, edge))
+  warnOfNetwork(root, log)
   const authenticator = await openAuthenticator(config, edge)
   const server = createServer({ ...serverParts(config, volume.registry, edge, tls), authenticator, tls })
   actAs(undefined)
@@ -128,12 +128,16 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   const stop = async (): Promise<void> => {
     await server.close(config.http.draintimeout)
     await admin?.close()
-    await tls?.[Symbol.asyncDispose]()
-    await authenticator?.[Symbol.asyncDispose]()
+    await Promise.all([tls?.[Symbol.asyncDispose](), authenticator?.[Symbol.asyncDispose]()])
     volume.close()
     log.info('stopped')
   }
   return { addresses: server.addresses, url, stop }
+}
+
+function warnOfNetwork(root: string, log: Logger): void {
+  const network = findNetworkFileSystem(root)
+  if (network) log.warn(`the volume is on ${network}: its locks and syncs promise less than a local disk's, so keep to one server and to backups`)
 }
 
 function urlOf(config: Config, server: HttpServer, isTls: boolean): string {
@@ -225,7 +229,7 @@ function serverParts(config: Config, registry: Registry, edge: Edge, tls: TlsFil
     warnings: () => (tls?.problems() ?? []).map(({ sentence }) => sentence),
   }
   const source = { contentType: metrics.registry.contentType, render: () => metrics.registry.metrics() }
-  return { registry, settings: httpSettings(config), observer: observe(config, edge), health, metrics: source }
+  return { registry, settings: httpSettings(config), observer: createObserver(config.log, edge), health, metrics: source }
 }
 
 function httpSettings({ http, storage, catalog, tags }: Config): Partial<HttpSettings> {
@@ -242,24 +246,6 @@ function httpSettings({ http, storage, catalog, tags }: Config): Partial<HttpSet
     tagsMaxTags: tags.maxtags,
     metricsPath: '/metrics',
     debug: http.debug.addr ? { addr: http.debug.addr, metricsPath: http.debug.prometheus.enabled ? http.debug.prometheus.path : undefined } : undefined,
-  }
-}
-
-function observe(config: Config, { log, metrics }: Edge): HttpObserver {
-  const writeAccess: (entry: AccessEntry) => void = createAccessLog(config.log)
-  return {
-    requestStarted: () => metrics.inFlight.inc(),
-    requestFinished(record) {
-      metrics.inFlight.dec()
-      const handler = record.endpoint ?? 'none'
-      metrics.requests.inc({ handler, method: record.method, code: record.status })
-      metrics.durations.observe({ handler, method: record.method }, record.durationMs / 1000)
-      metrics.bytes.inc({ direction: 'received' }, record.bytesReceived)
-      metrics.bytes.inc({ direction: 'sent' }, record.bytesSent)
-      writeAccess({ ...record, user: record.account, time: new Date(record.startedAt), bytes: record.bytesSent })
-      log.debug({ requestId: record.requestId, method: record.method, url: record.url, status: record.status }, 'response completed')
-    },
-    requestFailed: (error, about) => log.error({ err: error, ...about }, 'a request failed'),
   }
 }
 

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, statfsSync, statSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -136,4 +136,16 @@ function holderOf(path: string): string {
   } catch {
     return 'another process'
   }
+}
+
+const NETWORK_FILE_SYSTEMS: ReadonlyMap<number, string> = new Map([
+  [0x6969, 'NFS'],
+  [0x517b, 'SMB'],
+  [0xfe534d42, 'SMB'],
+  [0xff534d42, 'CIFS'],
+]) // statfs(2)
+
+/** The name of the network file system a volume is on, where locks and syncs promise less than on a disk; `undefined` for all others. */
+export function findNetworkFileSystem(root: string): string | undefined {
+  return NETWORK_FILE_SYSTEMS.get(statfsSync(root).type)
 }
