@@ -1,9 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { IndexDatabase } from '../metadata/connect.ts'
-import { type Digest, type DigestAlgorithm, findDigest } from '../oci/digest.ts'
+import { type Digest, type DigestAlgorithm, findDigest, isDigestAlgorithm } from '../oci/digest.ts'
 import type { RepositoryName } from '../oci/name.ts'
 import { findTagName, type Tag } from '../oci/reference.ts'
-import { layerLink, layersFolder, revisionLink, revisionsFolder, tagCurrentLink, tagHistoryFolder, tagsFolder } from '../volume/layout.ts'
+import { layerLink, layersFolder, parentOf, revisionLink, revisionsFolder, tagCurrentLink, tagHistoryFolder, tagsFolder } from '../volume/layout.ts'
 import { isSystemError } from '../volume/links.ts'
 import { deleteLayer, insertLayer, type LayerRow, selectLayers } from './layer-rows.ts'
 import type { Registry } from './registry.ts'
@@ -11,7 +11,6 @@ import { deleteRevision, insertRevision, insertUnreadableRevision, type Revision
 import { findServedManifest } from './stored-manifests.ts'
 import { deleteHistory, deleteTagRow, insertHistory, insertTag, selectHistoryRows, selectTagRows } from './tag-rows.ts'
 
-const ALGORITHMS: readonly DigestAlgorithm[] = ['sha256', 'sha512']
 const AT_ONCE = 32 // files looked at together
 const ROWS_AT_ONCE = 500 // rows changed in one step, so that others get their turn
 
@@ -134,9 +133,11 @@ function unlessReadable(error: unknown): undefined {
 
 const isSameLayer = (layer: LayerRow, row: LayerRow | undefined): boolean => row?.target === layer.target && row.size === layer.size
 
-async function listDigests(registry: Registry, folderOf: (algorithm: DigestAlgorithm) => string): Promise<Digest[]> {
+/** @NOTE the algorithms that are there are looked up first: a folder that is missing costs an exception, and there are many. */
+async function listDigests({ volume: { driver } }: Registry, folderOf: (algorithm: DigestAlgorithm) => string): Promise<Digest[]> {
+  const algorithms = (await driver.list(parentOf(folderOf('sha256')))).map(({ name }) => name).filter(isDigestAlgorithm)
   const lists = await Promise.all(
-    ALGORITHMS.map(async (algorithm) => (await registry.volume.driver.list(folderOf(algorithm))).map(({ name }) => findDigest(`${algorithm}:${name}`))),
+    algorithms.map(async (algorithm) => (await driver.list(folderOf(algorithm))).map(({ name }) => findDigest(`${algorithm}:${name}`))),
   )
   return lists.flat().filter((digest) => digest !== undefined)
 }
