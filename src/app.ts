@@ -212,6 +212,8 @@ function createReport({ log, metrics }: Edge): (event: RegistryEvent) => void {
     if (event.kind === 'damaged-blob') log.error({ digest: event.digest, reason: event.reason }, 'a blob is damaged: it answers 404 until it is pushed again')
     if (event.kind === 'index-replaced') log.warn({ reason: event.reason }, 'the index starts anew and is rebuilt from the volume')
     if (event.kind === 'state-trouble') log.error(event.reason)
+    if (event.kind === 'unseen-folder')
+      tellOnce(event.path, () => log.error({ path: event.path, err: event.cause }, 'a folder of repositories cannot be looked into'))
     if (event.kind === 'settle-failed') log.error({ repository: event.repository, err: event.cause }, 'a repository could not be compared with the volume')
   }
 }

@@ -54,9 +54,16 @@ function splitTarget(target: string): { path: string; query: URLSearchParams } {
 
 /** A slash too few or too many at the end is a redirect, as in Distribution; the rest does not exist. */
 function redirectOrNotFound({ findRoute, settings }: Service, path: string): Reply {
-  const other = path.endsWith('/') ? path.replace(/\/+$/, '') : `${path}/`
+  const other = path.endsWith('/') ? withoutLastSlashes(path) : `${path}/`
   if (findRoute(other)) return empty(301, { Location: `${settings.prefix.replace(/\/$/, '')}${other}` })
   return text(404, '404 page not found\n')
+}
+
+/** @NOTE a pattern for this takes time with the square of the slashes, and anybody may send them. */
+function withoutLastSlashes(path: string): string {
+  let end = path.length
+  while (path[end - 1] === '/') end--
+  return path.slice(0, end)
 }
 
 function noteRoute(findings: Call['findings'], { captures }: Match, endpoint: Endpoint | undefined): void {

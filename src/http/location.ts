@@ -35,14 +35,22 @@ interface Forwarding {
   readonly host?: string | undefined
 }
 
-/** The first element of RFC 7239's header, which the proxy nearest to the client wrote. */
+const FORWARDED_LIMIT = 1024 // characters; proxies write a hundred
+
+/** The first element of RFC 7239's header, which the proxy nearest to the client wrote. Read in one pass: anybody may send it. */
 function readForwarded(header: string): Forwarding {
+  const [first = ''] = header.slice(0, FORWARDED_LIMIT).split(',', 1) // neither a host nor a scheme has a comma, quoted or not
   const pairs = new Map<string, string>()
-  for (const [, name = '', quoted, token, separator] of header.matchAll(/\s*([\w-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*))\s*([;,]|$)/g)) {
-    if (!pairs.has(name.toLowerCase())) pairs.set(name.toLowerCase(), quoted?.replaceAll(/\\(.)/g, '$1') ?? token ?? '')
-    if (separator === ',') break
+  for (const pair of first.split(';')) {
+    const equals = pair.indexOf('=')
+    const name = pair.slice(0, Math.max(0, equals)).trim().toLowerCase()
+    if (equals > 0 && !pairs.has(name)) pairs.set(name, unquote(pair.slice(equals + 1).trim()))
   }
   return { proto: pairs.get('proto'), host: pairs.get('host') }
+}
+
+function unquote(text: string): string {
+  return text.length > 1 && text.startsWith('"') && text.endsWith('"') ? text.slice(1, -1).replaceAll(/\\(.)/g, '$1') : text
 }
 
 function readXForwarded(request: IncomingMessage): Forwarding {

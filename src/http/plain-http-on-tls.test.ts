@@ -5,7 +5,8 @@ import { type AddressInfo, connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
 import { CertificateFolder } from '../../test/support/certificates.ts'
-import { answerPlainHttp, formatPlainHttpAnswer, type PlainHttpOptions, type PlainHttpWatch } from './plain-http-on-tls.ts'
+import { formatPlainHttpAnswer } from './plain-http-answer.ts'
+import { answerPlainHttp, type PlainHttpOptions, type PlainHttpWatch } from './plain-http-on-tls.ts'
 
 interface Listening extends AsyncDisposable {
   readonly server: Server

@@ -5,7 +5,7 @@ import { blobData, manifestsFolder, parentOf, repositoryFolder, tagCurrentLink, 
 import { inspectLink, isSystemError } from '../volume/links.ts'
 import { findMissingReferences } from './references.ts'
 import type { Registry } from './registry.ts'
-import { everyRepository } from './repositories.ts'
+import { discoverRepositories, everyRepository } from './repositories.ts'
 import { selectHolders } from './revision-rows.ts'
 import { settleUnderLock } from './settle.ts'
 import { findManifest } from './stored-manifests.ts'
@@ -38,6 +38,9 @@ export async function checkVolume(registry: Registry, options: CheckOptions): Pr
     options.onFinding(finding)
   }
   await forgiveMended(registry)
+  registry.settlement.discovery = undefined // somebody may have edited folders by hand, too
+  await discoverRepositories(registry)
+  for (const [path, cause] of registry.settlement.unseen) find({ kind: 'damaged', path, sentence: `it cannot be looked into: ${(cause as Error).message}` })
   for await (const repository of everyRepository(registry)) {
     await checkRepository(registry, repository, find)
     options.onProgress?.(++done)

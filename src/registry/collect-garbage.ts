@@ -38,23 +38,34 @@ export interface CollectionSummary {
  * Removes what nothing uses any more: manifests without a tag when asked, then links to layers that no manifest of their
  * repository names, then bytes that no link names. While serving, pushes go on; whatever is in doubt stays.
  *
- * @throws Error when a repository cannot be settled: then nothing can be called unused.
+ * @throws CollectionRefusedError when a repository cannot be read: then nothing can be called unused.
  */
 export async function collectGarbage(registry: Registry, options: CollectionOptions): Promise<CollectionSummary> {
+  const { generation } = registry.rows
   await settleAll(registry)
-  const { failed } = registry.settlement
-  if (failed.size > 0) throw new Error(`cannot collect: ${[...failed].slice(0, 5).join(', ')} could not be read; "lacre check" says why`)
+  const { failed, unseen } = registry.settlement
+  const [unknown] = [...unseen.keys(), ...failed]
+  if (unknown !== undefined) throw new CollectionRefusedError(unknown)
   const summary = { manifests: 0, layers: 0, blobs: 0, bytes: 0 }
   const collected = (item: Collected): void => {
     if (item.kind === 'blob') summary.bytes += item.size
     if (item.kind !== 'kept') summary[`${item.kind}s`]++
     options.onCollected?.(item)
   }
-  const generation = registry.rows.generation
   const planned = new Set<string>() // links that a dry run leaves where they are
   for await (const repository of everyRepository(registry)) await collectRepository(registry, repository, { ...options, onCollected: collected }, planned)
   await collectBytes(registry, { ...options, onCollected: collected }, generation, planned)
   return summary
+}
+
+/** What is in use is not known. */
+class CollectionRefusedError extends Error {
+  readonly hint = '"lacre check" says what is wrong with it'
+
+  constructor(unknown: string) {
+    super(`cannot collect: ${unknown} could not be read, so what is in use is not known`)
+    this.name = 'CollectionRefusedError'
+  }
 }
 
 type Options = CollectionOptions & { readonly onCollected: (collected: Collected) => void }
@@ -71,7 +82,9 @@ async function collectRepository(registry: Registry, repository: RepositoryName,
     if (id === undefined) return
     const reason = findDoubt(registry, repository, id)
     if (reason) return options.onCollected({ kind: 'kept', repository, reason })
+    const { generation } = registry.rows
     const plan = await planRepository(registry, repository, id, options)
+    if (registry.rows.generation !== generation) return // made from rows of an index that is no more
     if (options.dryRun) {
       for (const link of plan.manifests) planned.add(keyOf({ repository_id: id, kind: 'revision', link }))
       for (const link of plan.layers) planned.add(keyOf({ repository_id: id, kind: 'layer', link }))

@@ -11,7 +11,7 @@ import { refuseMissingReferences } from './references.ts'
 import type { Registry } from './registry.ts'
 import { findRepositoryId, listRepository } from './repositories.ts'
 import { deleteRevision, insertRevision, isReferenced } from './revision-rows.ts'
-import { withRepository } from './settle.ts'
+import { settleUnderLock, withRepository } from './settle.ts'
 import { findManifest, findServedManifest, type Manifest } from './stored-manifests.ts'
 import { insertTag, selectTagsOf } from './tag-rows.ts'
 import { findTag, putTag, removeTag } from './tags.ts'
@@ -70,15 +70,26 @@ export async function deleteManifest(registry: Registry, repository: RepositoryN
   })
 }
 
-/** Under the repository's lock, with settled rows. */
+/** Under the repository's lock. */
 export async function removeManifest(registry: Registry, repository: RepositoryName, digest: Digest): Promise<void> {
   const { rows, links } = registry
-  const id = rows.read((index) => findRepositoryId(index, repository)) ?? -1
-  for (const tag of rows.read((index) => selectTagsOf(index, id, digest))) await removeTag(registry, repository, tag)
+  const isUsed = await removeTagsOf(registry, repository, digest)
   await links.remove(revisionLink(repository, digest))
-  const isUsed = rows.read((index) => isReferenced(index, id, digest))
   if (!isUsed) await unlinkLayer(registry, repository, digest)
-  rows.change((index) => deleteRevision(index, id, digest))
+  rows.change((index) => deleteRevision(index, findRepositoryId(index, repository), digest))
+}
+
+/** Removes the tags that point to a manifest; returns whether another manifest names it. Looks again when the index was replaced meanwhile. */
+async function removeTagsOf(registry: Registry, repository: RepositoryName, digest: Digest): Promise<boolean> {
+  const { rows } = registry
+  for (;;) {
+    const { generation } = rows
+    await settleUnderLock(registry, repository)
+    const id = rows.read((index) => findRepositoryId(index, repository)) ?? -1
+    const isUsed = rows.read((index) => isReferenced(index, id, digest))
+    for (const tag of rows.read((index) => selectTagsOf(index, id, digest))) await removeTag(registry, repository, tag)
+    if (rows.generation === generation) return isUsed
+  }
 }
 
 async function lookUp(registry: Registry, repository: RepositoryName, reference: Reference): Promise<Manifest | undefined> {

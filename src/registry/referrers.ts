@@ -6,7 +6,7 @@ import { findTagName } from '../oci/reference.ts'
 import { repositoryFolder } from '../volume/layout.ts'
 import type { Registry } from './registry.ts'
 import { UNREADABLE } from './revision-rows.ts'
-import { settled } from './settle.ts'
+import { readSettled } from './settle.ts'
 import { findServedManifest } from './stored-manifests.ts'
 import { findTag } from './tags.ts'
 
@@ -34,9 +34,8 @@ export async function listReferrers(
   { artifactType, limit = Number.POSITIVE_INFINITY, after = '' }: ReferrerFilter,
 ): Promise<{ descriptors: ReferrerDescriptor[]; more: boolean }> {
   if (!(await registry.volume.driver.stat(repositoryFolder(repository)))) return { descriptors: [], more: false }
-  await settled(registry, repository)
   const fallback = await findFallbackDigests(registry, repository, subject)
-  const all = registry.rows.read((index) => selectReferrers(index, repository, subject, fallback))
+  const all = await readSettled(registry, repository, (index) => selectReferrers(index, repository, subject, fallback))
   const wanted = all.filter((referrer) => referrer.digest > after && (!artifactType || referrer.artifactType === artifactType))
   return { descriptors: wanted.slice(0, limit), more: wanted.length > limit }
 }

@@ -28,6 +28,7 @@ export type RegistryEvent =
   | { readonly kind: 'index-replaced'; readonly reason: string }
   | { readonly kind: 'state-trouble'; readonly reason: string }
   | { readonly kind: 'settling'; readonly settled: number; readonly repositories: number }
+  | { readonly kind: 'unseen-folder'; readonly path: string; readonly cause: unknown }
   | { readonly kind: 'settle-failed'; readonly repository: string; readonly cause: unknown }
 
 /** A registry over one volume: what its functions share. Made by `openRegistry`, ended by `closeRegistry`. */
@@ -59,6 +60,8 @@ export interface Settlement {
   readonly failed: Set<RepositoryName>
   /** Those settled of which a tag could not be read: what is untagged is not known. */
   readonly doubtful: Set<RepositoryName>
+  /** Folders below `repositories/` that could not be looked into: what is in them is not known, so nothing is called unused. */
+  readonly unseen: Map<string, unknown>
   /** All repositories of the volume have rows. */
   discovery: Promise<void> | undefined
   /** Ends background work. */
@@ -85,7 +88,14 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
   const clock = options.clock ?? { now: Date.now, monotonic: () => performance.now() }
   const volume = new Volume(options.driver)
   if (!options.isReadOnly) await volume.open()
-  const settlement: Settlement = { settled: new Map(), failed: new Set(), doubtful: new Set(), discovery: undefined, stop: new AbortController() }
+  const settlement: Settlement = {
+    settled: new Map(),
+    failed: new Set(),
+    doubtful: new Set(),
+    unseen: new Map(),
+    discovery: undefined,
+    stop: new AbortController(),
+  }
   return {
     volume,
     blobs: new BlobStore(volume),

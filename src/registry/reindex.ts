@@ -1,20 +1,19 @@
 import type { Registry } from './registry.ts'
-import { countRepositories } from './repositories.ts'
-import { settleAll } from './settle.ts'
+import { countRepositories, everyRepository } from './repositories.ts'
+import { rebuildUnderLock } from './settle.ts'
 
 /**
- * Throws every row away and builds them from the volume, which also sees what was edited by hand. Pulls go on; lists and
- * pushes wait for the repository they are about.
+ * Builds all rows anew from the volume, a repository at a time, which also sees what was edited by hand. Everybody is served
+ * meanwhile, from the rows before or those after.
  *
  * @returns how many repositories have rows now.
  */
 export async function reindex(registry: Registry): Promise<number> {
   registry.links.forgetAll()
   registry.manifests.clear()
-  registry.settlement.settled.clear()
   registry.settlement.discovery = undefined
-  registry.rows.generation++
-  registry.rows.change((index) => index.run(index.build.deleteFrom('repository')))
-  await settleAll(registry)
+  for await (const repository of everyRepository(registry)) {
+    await registry.locks.repository.run(repository, () => rebuildUnderLock(registry, repository))
+  }
   return countRepositories(registry)
 }

@@ -42,18 +42,34 @@ export function discoverRepositories(registry: Registry): Promise<void> {
   return registry.settlement.discovery
 }
 
+/** Begins again when the index is replaced meanwhile. */
 async function discover(registry: Registry): Promise<void> {
+  const { rows } = registry
+  for (let generation = -1; generation !== rows.generation; ) {
+    generation = rows.generation
+    const seen = await insertFound(registry)
+    for (const name of rows.read(selectAllNames)) {
+      if (!seen.has(name)) await removeIfGone(registry, name)
+    }
+  }
+}
+
+async function insertFound(registry: Registry): Promise<Set<string>> {
   const seen = new Set<string>()
-  for await (const batch of walkRepositories(registry.volume.driver)) {
+  const { unseen } = registry.settlement
+  unseen.clear()
+  const onUnseen = (path: string, cause: unknown): void => {
+    unseen.set(path, cause)
+    registry.report({ kind: 'unseen-folder', path, cause })
+  }
+  for await (const batch of walkRepositories(registry.volume.driver, onUnseen)) {
     const withContent = batch.filter(({ parts }) => parts.includes('_manifests') || parts.includes('_layers'))
     for (const { name } of withContent) seen.add(name)
     registry.rows.change((index) => {
       for (const { name, parts } of withContent) (parts.includes('_manifests') ? listRepository : ensureRepository)(index, name)
     })
   }
-  for (const name of registry.rows.read(selectAllNames)) {
-    if (!seen.has(name)) await removeIfGone(registry, name)
-  }
+  return seen
 }
 
 /** A row without a folder is of another time; but a push may have made the folder after the walk passed by. */
@@ -73,21 +89,34 @@ export interface FoundRepository {
 
 const WALKERS = 16
 
-/** Repositories below `repositories/`, nested ones too, in no order. Parts that start with `_` are reserved. */
-export async function* walkRepositories(driver: Driver): AsyncGenerator<FoundRepository[]> {
+/**
+ * Repositories below `repositories/`, nested ones too, in no order. Parts that start with `_` are reserved. A folder that
+ * cannot be listed, or a link that leads nowhere, is told of and hides nothing else.
+ */
+export async function* walkRepositories(driver: Driver, onUnseen: (path: string, cause: unknown) => void): AsyncGenerator<FoundRepository[]> {
   const pending = [REPOSITORIES]
   while (pending.length > 0) {
     const folders = pending.splice(-WALKERS)
-    const listings = await Promise.all(folders.map(async (folder) => ({ folder, entries: await driver.list(folder) })))
+    const listings = await Promise.all(folders.map((folder) => listFolder(driver, folder, onUnseen)))
     const batch: FoundRepository[] = []
-    for (const { folder, entries } of listings) {
-      const parts = entries.filter(({ kind }) => kind === 'folder').map(({ name }) => name)
+    for (const { folder, parts } of listings) {
       pending.push(...parts.filter((part) => !part.startsWith('_')).map((part) => `${folder}/${part}`))
       const name = findRepositoryName(folder.slice(REPOSITORIES.length + 1))
       const reserved = parts.filter((part) => part.startsWith('_'))
       if (name && reserved.length > 0) batch.push({ name, parts: reserved })
     }
     if (batch.length > 0) yield batch
+  }
+}
+
+async function listFolder(driver: Driver, folder: string, onUnseen: (path: string, cause: unknown) => void): Promise<{ folder: string; parts: string[] }> {
+  try {
+    const entries = await driver.list(folder)
+    for (const { name } of entries.filter(({ kind }) => kind === 'broken')) onUnseen(`${folder}/${name}`, new Error('a symbolic link that leads nowhere'))
+    return { folder, parts: entries.filter(({ kind }) => kind === 'folder').map(({ name }) => name) }
+  } catch (error) {
+    onUnseen(folder, error)
+    return { folder, parts: [] }
   }
 }
 

@@ -49,7 +49,7 @@ export class Rows {
     try {
       return work()
     } catch (error) {
-      if ((error as { code?: string }).code === 'ERR_SQLITE_ERROR') this.#replace(error as Error)
+      if (isFailure(error)) this.#replace(error)
       throw error
     }
   }
@@ -63,4 +63,12 @@ export class Rows {
       this.#onReplaced(cause)
     }
   }
+}
+
+const SQLITE_CONSTRAINT = 19
+
+/** Of the index itself; a row that breaks a constraint says nothing against the others. */
+function isFailure(error: unknown): error is Error {
+  const { code, errcode = 0 } = error as { code?: string; errcode?: number }
+  return code === 'ERR_SQLITE_ERROR' && errcode % 256 !== SQLITE_CONSTRAINT
 }

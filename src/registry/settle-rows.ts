@@ -8,6 +8,7 @@ import { isSystemError } from '../volume/links.ts'
 import { deleteLayer, insertLayer, type LayerRow, selectLayers } from './layer-rows.ts'
 import type { Registry } from './registry.ts'
 import { deleteRevision, insertRevision, insertUnreadableRevision, type RevisionRow, selectRevisions } from './revision-rows.ts'
+import type { Rows } from './rows.ts'
 import { findServedManifest } from './stored-manifests.ts'
 import { deleteHistory, deleteTagRow, insertHistory, insertTag, selectHistoryRows, selectTagRows } from './tag-rows.ts'
 
@@ -17,8 +18,36 @@ const ROWS_AT_ONCE = 500 // rows changed in one step, so that others get their t
 /** Changes rows, inside a transaction. */
 export type Change = (index: IndexDatabase) => void
 
+/** What the index says of a repository. */
+export interface KnownRows {
+  readonly id: number
+  readonly layers: readonly LayerRow[]
+  readonly revisions: ReturnType<typeof selectRevisions>
+  readonly tags: ReturnType<typeof selectTagRows>
+  readonly history: ReturnType<typeof selectHistoryRows>
+}
+
+export function readKnownRows({ rows }: Registry, id: number): KnownRows {
+  return rows.read((index) => ({
+    id,
+    layers: selectLayers(index, id),
+    revisions: selectRevisions(index, id),
+    tags: selectTagRows(index, id),
+    history: selectHistoryRows(index, id),
+  }))
+}
+
+export const noRows = (id: number): KnownRows => ({ id, layers: [], revisions: [], tags: [], history: [] })
+
+/** Inside a transaction. */
+export function deleteRowsOf(index: IndexDatabase, id: number): void {
+  for (const table of ['repository_blob', 'manifest', 'manifest_reference', 'tag', 'tag_history'] as const) {
+    index.run(index.build.deleteFrom(table).where('repository_id', '=', id))
+  }
+}
+
 /** What makes the rows of layer links equal to the volume: presence and size. Under the repository's lock. */
-export async function layerChanges(registry: Registry, repository: RepositoryName, id: number): Promise<Change[]> {
+export async function layerChanges(registry: Registry, repository: RepositoryName, { id, layers }: KnownRows): Promise<Change[]> {
   const digests = await listDigests(registry, (algorithm) => layersFolder(repository, algorithm))
   const found = new Map<Digest, LayerRow>()
   await inBatches(digests, async (digest) => {
@@ -26,7 +55,7 @@ export async function layerChanges(registry: Registry, repository: RepositoryNam
     if (target === 'unreadable') found.set(digest, { digest, target: digest, size: -1 })
     else if (target !== 'missing') found.set(digest, { digest, target, size: (await registry.blobs.findSize(target)) ?? -1 })
   })
-  const rows = new Map(registry.rows.read((index) => selectLayers(index, id)).map((row) => [row.digest, row]))
+  const rows = new Map(layers.map((row) => [row.digest, row]))
   const gone = [...rows.keys()].filter((digest) => !found.has(digest))
   const changed = [...found.values()].filter((layer) => !isSameLayer(layer, rows.get(layer.digest)))
   return [
@@ -44,9 +73,9 @@ export async function layerChanges(registry: Registry, repository: RepositoryNam
 }
 
 /** What makes the rows of manifests equal to the volume. Those whose link or bytes cannot be read, or are no manifest, are marked so. */
-export async function revisionChanges(registry: Registry, repository: RepositoryName, id: number): Promise<Change[]> {
+export async function revisionChanges(registry: Registry, repository: RepositoryName, { id, revisions }: KnownRows): Promise<Change[]> {
   const digests = await listDigests(registry, (algorithm) => revisionsFolder(repository, algorithm))
-  const rows = new Map(registry.rows.read((index) => selectRevisions(index, id)).map(({ digest, size }) => [digest, size]))
+  const rows = new Map(revisions.map(({ digest, size }) => [digest, size]))
   const linked = new Set<Digest>()
   const changes: Change[] = []
   await inBatches(digests, async (digest) => {
@@ -70,7 +99,7 @@ export async function revisionChanges(registry: Registry, repository: Repository
 }
 
 /** What makes the rows of tags and of their history equal to the volume. A tag without a readable link is none, but its history will be that of the next push. */
-export async function tagAndHistoryChanges(registry: Registry, repository: RepositoryName, id: number): Promise<Change[]> {
+export async function tagAndHistoryChanges(registry: Registry, repository: RepositoryName, known: KnownRows): Promise<Change[]> {
   const names = (await registry.volume.driver.list(tagsFolder(repository))).map(({ name }) => findTagName(name)).filter((name) => name !== undefined)
   const current = new Map<Tag, Digest>()
   const history = new Map<Tag, readonly Digest[]>()
@@ -82,11 +111,11 @@ export async function tagAndHistoryChanges(registry: Registry, repository: Repos
     const digests = await listDigests(registry, (algorithm) => tagHistoryFolder(repository, tag, algorithm))
     history.set(tag, [...new Set([...(digest ? [digest] : []), ...digests])])
   })
-  return [...tagChanges(registry, id, current), ...historyChanges(registry, id, history)]
+  return [...tagChanges(known, current), ...historyChanges(known, history)]
 }
 
-function tagChanges(registry: Registry, id: number, current: ReadonlyMap<Tag, Digest>): Change[] {
-  const rows = new Map(registry.rows.read((index) => selectTagRows(index, id)).map(({ name, digest }) => [name, digest]))
+function tagChanges({ id, tags }: KnownRows, current: ReadonlyMap<Tag, Digest>): Change[] {
+  const rows = new Map(tags.map(({ name, digest }) => [name, digest]))
   const gone = [...rows.keys()].filter((tag) => !current.has(tag))
   const moved = [...current].filter(([tag, digest]) => rows.get(tag) !== digest)
   return [
@@ -103,8 +132,7 @@ function tagChanges(registry: Registry, id: number, current: ReadonlyMap<Tag, Di
   ]
 }
 
-function historyChanges(registry: Registry, id: number, history: ReadonlyMap<Tag, readonly Digest[]>): Change[] {
-  const rows = registry.rows.read((index) => selectHistoryRows(index, id))
+function historyChanges({ id, history: rows }: KnownRows, history: ReadonlyMap<Tag, readonly Digest[]>): Change[] {
   const known = new Set(rows.map(({ tag, digest }) => `${tag}@${digest}`))
   const gone = rows.filter(({ tag, digest }) => !history.get(tag)?.includes(digest))
   const added = [...history].flatMap(([tag, digests]) => digests.filter((digest) => !known.has(`${tag}@${digest}`)).map((digest) => ({ tag, digest })))
@@ -146,13 +174,20 @@ async function inBatches<T>(items: readonly T[], work: (item: T) => Promise<void
   for (let at = 0; at < items.length; at += AT_ONCE) await Promise.all(items.slice(at, at + AT_ONCE).map(work))
 }
 
-/** Changes rows in few transactions, which cost more than what is in them. Returns how many changes there were. */
-export async function applyChanges(registry: Registry, changes: readonly Change[]): Promise<number> {
-  for (let at = 0; at < changes.length; at += ROWS_AT_ONCE) {
-    registry.rows.change((index) => {
-      for (const change of changes.slice(at, at + ROWS_AT_ONCE)) change(index)
-    })
+/**
+ * Changes rows in few transactions, which cost more than what is in them. Stops when the index is replaced meanwhile: then
+ * the changes mean nothing.
+ */
+export async function applyChanges({ rows }: Registry, generation: number, changes: readonly Change[]): Promise<void> {
+  for (let at = 0; at < changes.length && rows.generation === generation; at += ROWS_AT_ONCE) {
+    applyAtOnce(rows, changes.slice(at, at + ROWS_AT_ONCE))
     if (at + ROWS_AT_ONCE < changes.length) await nextTurn()
   }
-  return changes.length
+}
+
+/** All of the changes in one step. */
+export function applyAtOnce(rows: Rows, changes: readonly Change[]): void {
+  rows.change((index) => {
+    for (const change of changes) change(index)
+  })
 }

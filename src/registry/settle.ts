@@ -1,10 +1,22 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { IndexDatabase } from '../metadata/connect.ts'
 import { OciError } from '../oci/error.ts'
 import type { RepositoryName } from '../oci/name.ts'
 import { manifestsFolder, repositoryFolder } from '../volume/layout.ts'
 import { type Registry, refuseUnlessWritable } from './registry.ts'
 import { countRepositories, discoverRepositories, ensureRepository, everyRepository, findRepositoryId, listRepository } from './repositories.ts'
-import { applyChanges, layerChanges, revisionChanges, tagAndHistoryChanges } from './settle-rows.ts'
+import {
+  applyAtOnce,
+  applyChanges,
+  type Change,
+  deleteRowsOf,
+  type KnownRows,
+  layerChanges,
+  noRows,
+  readKnownRows,
+  revisionChanges,
+  tagAndHistoryChanges,
+} from './settle-rows.ts'
 
 /**
  * Runs `work` with the repository's lock and rows that agree with the volume. When `work` fails by anything but a refusal,
@@ -27,6 +39,13 @@ export async function withRepository<T>(registry: Registry, repository: Reposito
 export async function settled(registry: Registry, repository: RepositoryName): Promise<void> {
   if (registry.settlement.settled.has(repository)) return
   await registry.locks.repository.run(repository, () => settleUnderLock(registry, repository))
+}
+
+/** Reads rows of a repository that agree with the volume at this moment. */
+export async function readSettled<T>(registry: Registry, repository: RepositoryName, read: (index: IndexDatabase) => T): Promise<T> {
+  await settled(registry, repository)
+  if (!registry.settlement.settled.has(repository)) await settled(registry, repository) // the index was replaced in between
+  return registry.rows.read(read)
 }
 
 /** Takes back that a repository's rows, and the durability of its last commit, may be believed. */
@@ -55,22 +74,50 @@ export async function settleAll(registry: Registry, isStopped: () => boolean = (
   if (!isStopped()) registry.report({ kind: 'settling', settled: done, repositories: Math.max(done, total) })
 }
 
-/** Returns how many rows had to change. */
+/** Makes a repository's rows equal to the volume, unless they are believed. Returns how many had to change. Under the repository's lock. */
 export async function settleUnderLock(registry: Registry, repository: RepositoryName): Promise<number> {
-  const { settlement, rows, volume, clock } = registry
+  const { settlement, volume } = registry
   if (settlement.settled.has(repository)) return 0
   if (settlement.failed.has(repository)) await volume.driver.syncAll() // what a failed commit renamed may be seen but not durable
-  const isListed = (await volume.driver.stat(manifestsFolder(repository))) !== undefined
-  if (!isListed && !(await volume.driver.stat(repositoryFolder(repository)))) return 0 // a name that does not exist leaves nothing behind
-  const id =
-    rows.read((index) => findRepositoryId(index, repository, { isListed })) ??
-    rows.change((index) => (isListed ? listRepository : ensureRepository)(index, repository))
-  settlement.doubtful.delete(repository)
-  const revisions = await revisionChanges(registry, repository, id)
-  const layers = await layerChanges(registry, repository, id)
-  const tags = await tagAndHistoryChanges(registry, repository, id)
-  const changed = await applyChanges(registry, [...revisions, ...layers, ...tags])
-  settlement.failed.delete(repository)
-  settlement.settled.set(repository, clock.monotonic())
-  return changed
+  return settleAfresh(registry, repository, (_known, changes, generation) => applyChanges(registry, generation, changes))
+}
+
+/** Builds a repository's rows anew from the volume, in one step: nobody sees half of them. Under the repository's lock. */
+export async function rebuildUnderLock(registry: Registry, repository: RepositoryName): Promise<void> {
+  await settleAfresh(registry, repository, async ({ id }, changes) => applyAtOnce(registry.rows, [(index) => deleteRowsOf(index, id), ...changes]), {
+    isRebuilt: true,
+  })
+}
+
+type Apply = (known: KnownRows, changes: readonly Change[], generation: number) => Promise<void>
+
+/** Begins again when the index is replaced meanwhile: an empty one must not pass for a repository without content. */
+async function settleAfresh(registry: Registry, repository: RepositoryName, apply: Apply, { isRebuilt = false } = {}): Promise<number> {
+  const { settlement, rows, clock } = registry
+  for (;;) {
+    const { generation } = rows
+    const id = await findOrMakeId(registry, repository)
+    if (id === undefined) return 0 // a name that does not exist leaves nothing behind
+    settlement.doubtful.delete(repository)
+    const known = isRebuilt ? noRows(id) : readKnownRows(registry, id)
+    const changes = await findChanges(registry, repository, known)
+    if (rows.generation === generation) await apply(known, changes, generation)
+    if (rows.generation !== generation) continue
+    settlement.failed.delete(repository)
+    settlement.settled.set(repository, clock.monotonic())
+    return changes.length
+  }
+}
+
+async function findOrMakeId({ volume: { driver }, rows }: Registry, repository: RepositoryName): Promise<number | undefined> {
+  const isListed = (await driver.stat(manifestsFolder(repository))) !== undefined
+  if (!isListed && !(await driver.stat(repositoryFolder(repository)))) return undefined
+  const known = rows.read((index) => findRepositoryId(index, repository, { isListed }))
+  return known ?? rows.change((index) => (isListed ? listRepository : ensureRepository)(index, repository))
+}
+
+async function findChanges(registry: Registry, repository: RepositoryName, known: KnownRows): Promise<Change[]> {
+  const revisions = await revisionChanges(registry, repository, known)
+  const layers = await layerChanges(registry, repository, known)
+  return [...revisions, ...layers, ...(await tagAndHistoryChanges(registry, repository, known))]
 }

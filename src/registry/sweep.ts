@@ -21,7 +21,7 @@ export interface SweptUpload {
 /** Removes uploads that were never finished, ours and Distribution's; never one that somebody is writing to. Returns how many. */
 export async function sweepUploads(registry: Registry, options: SweepOptions): Promise<number> {
   let swept = 0
-  for await (const batch of walkRepositories(registry.volume.driver)) {
+  for await (const batch of walkRepositories(registry.volume.driver, () => undefined)) {
     for (const { name, parts } of batch) if (parts.includes('_uploads')) swept += await sweepRepository(registry, name, options)
   }
   return swept

@@ -5,7 +5,7 @@ import type { Tag } from '../oci/reference.ts'
 import { CURRENT_LINK_BELOW, historyLinkBelow, manifestsFolder, parentOf, tagCurrentLink, tagFolder, tagHistoryLink } from '../volume/layout.ts'
 import type { Registry } from './registry.ts'
 import { findRepositoryId } from './repositories.ts'
-import { settled, withRepository } from './settle.ts'
+import { readSettled, withRepository } from './settle.ts'
 import { deleteTagRows, selectHistory, selectTags } from './tag-rows.ts'
 
 export interface TagPage {
@@ -22,8 +22,7 @@ export interface TagPage {
  */
 export async function listTags(registry: Registry, repository: RepositoryName, { limit, after = '' }: TagPage): Promise<{ tags: string[]; more: boolean }> {
   if (!(await registry.volume.driver.stat(manifestsFolder(repository)))) throw new OciError('NAME_UNKNOWN', { name: repository })
-  await settled(registry, repository)
-  const tags = registry.rows.read((index) => selectTags(index, repository, after, limit === undefined ? -1 : limit + 1))
+  const tags = await readSettled(registry, repository, (index) => selectTags(index, repository, after, limit === undefined ? -1 : limit + 1))
   const page = limit === undefined ? tags : tags.slice(0, limit)
   return { tags: page, more: tags.length > page.length }
 }

@@ -61,8 +61,9 @@ export class BlobStore {
     this.#verified.delete(digest)
   }
 
+  /** The bytes were read and are right. */
   trust(digest: Digest): void {
-    this.#verified.set(digest, true)
+    if (!this.#unsynced.has(digest)) this.#verified.set(digest, true)
   }
 
   /** Every digest that has a folder below `blobs/`, in no order; a folder without bytes too. */

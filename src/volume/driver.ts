@@ -66,5 +66,6 @@ export interface Stat {
 
 export interface Entry {
   readonly name: string
-  readonly kind: 'file' | 'folder'
+  /** `broken`: a symbolic link that leads nowhere. */
+  readonly kind: 'file' | 'folder' | 'broken'
 }

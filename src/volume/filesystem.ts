@@ -6,6 +6,7 @@ import type { ByteRange } from '../oci/byte-range.ts'
 import type { ByteStream, Driver, Entry, Stat, WriteHandle } from './driver.ts'
 import { FileStream } from './file-stream.ts'
 
+const READ = constants.O_RDONLY | constants.O_NONBLOCK // a pipe in a file's place would hold a thread for ever
 const SMALL_FILE = 1024 // a link is far below it, and read in one call
 
 /** A local file system. Folders are made 0777 and files 0666 less the umask, as Distribution does. */
@@ -17,7 +18,7 @@ export class FilesystemDriver implements Driver {
   }
 
   async read(path: string, limit: number): Promise<Buffer | undefined> {
-    const file = await ifThere(open(this.#at(path), 'r'))
+    const file = await ifThere(open(this.#at(path), READ))
     if (!file) return undefined
     try {
       const start = Buffer.allocUnsafe(SMALL_FILE)
@@ -40,14 +41,14 @@ export class FilesystemDriver implements Driver {
     const entries = (await ifThere(readdir(this.#at(path), { withFileTypes: true }))) ?? []
     const plain: Entry[] = []
     for (const entry of entries) {
-      const kind = entry.isSymbolicLink() ? (await this.stat(`${path}/${entry.name}`))?.kind : entry.isDirectory() ? 'folder' : 'file'
-      if (kind) plain.push({ name: entry.name, kind })
+      const kind = entry.isSymbolicLink() ? await this.#kindBehind(`${path}/${entry.name}`) : entry.isDirectory() ? 'folder' : 'file'
+      plain.push({ name: entry.name, kind })
     }
     return plain
   }
 
   async openRead(path: string, range?: ByteRange): Promise<ByteStream> {
-    return FileStream.over(await open(this.#at(path), 'r'), range)
+    return FileStream.over(await open(this.#at(path), READ), range)
   }
 
   async openWrite(path: string, { create = false }: { readonly create?: boolean } = {}): Promise<WriteHandle> {
@@ -95,6 +96,15 @@ export class FilesystemDriver implements Driver {
   /** One `sync -f`, which Node has no call for; where there is no such program, `sync` of everything. */
   async syncAll(): Promise<void> {
     if (!(await ran('sync', ['-f', this.location])) && !(await ran('sync', []))) throw new Error(`cannot make ${this.location} durable: "sync" failed`)
+  }
+
+  async #kindBehind(path: string): Promise<Entry['kind']> {
+    try {
+      return (await this.stat(path))?.kind ?? 'broken'
+    } catch (error) {
+      if (codeOf(error) === 'ELOOP') return 'broken'
+      throw error
+    }
   }
 
   #at(path: string): string {

@@ -6,7 +6,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { STATE } from './layout.ts'
 
 const PATIENCE_MS = 3000 // a predecessor that is being stopped needs a moment
-const WATCH_MS = 5000
+const WATCH_MS = 1000
 
 /** Another process holds the volume. */
 export class VolumeLockedError extends Error {
