@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { imageOf } from '../../test/support/images.ts'
+import { type Around, intercepted } from '../../test/support/intercepted.ts'
 import { openOn } from '../../test/support/on-driver.ts'
 import { pushImage, repo } from '../../test/support/push.ts'
 import { openIndex } from '../metadata/connect.ts'
@@ -21,17 +22,35 @@ const names = ['a', 'a/b', 'b', 'c', 'd', 'e']
 const tags = ['1', '2', '3']
 const image = imageOf('only')
 
+/** A driver whose operation number `at`, counted from `arm`, waits for `release`. */
+function parking(driver: MemoryDriver, at: number) {
+  const gate = Promise.withResolvers<void>()
+  const parked = Promise.withResolvers<void>()
+  let left = Number.POSITIVE_INFINITY
+  const around: Around = async (_operation, proceed) => {
+    if (--left !== 0) return proceed()
+    const result = await proceed() // it has looked, and what it saw is of before
+    parked.resolve()
+    await gate.promise
+    return result
+  }
+  return { driver: intercepted(driver, around), parked: parked.promise, release: gate.resolve, arm: () => void (left = at) }
+}
+
 /** A volume with an index that knows it, opened by a process that has settled nothing yet. */
-async function openWarm() {
+async function openWarm(at: number) {
   const folder = await mkdtemp(join(tmpdir(), 'lacre-reindex-'))
   const driver = new MemoryDriver()
   const index = () => openIndex(join(folder, 'index.db'), () => undefined)
   const before = await openOn(driver, { index })
   for (const name of names) for (const tag of tags) await pushImage(before, name, imageOf(`${name} ${tag}`), tag)
   closeRegistry(before)
-  const registry = await openOn(driver, { index })
+  const parked = parking(driver, at)
+  const registry = await openOn(parked.driver, { index })
+  parked.arm()
   return {
     registry,
+    ...parked,
     async [Symbol.asyncDispose]() {
       closeRegistry(registry)
       await rm(folder, { recursive: true })
@@ -55,30 +74,39 @@ function damageIndex({ rows }: Registry): void {
   )
 }
 
-for (const turns of [0, 1, 2, 3, 5, 8, 13, 21, 34]) {
-  test(`a reindex ${turns} turns after the start of settling loses no row, so nothing live is collected`, async () => {
-    await using volume = await openWarm()
+for (const at of [1, 2, 3, 5, 8, 13, 21, 34, 55, 89]) {
+  test(`reindexing while settling stands at operation ${at} loses no row, so nothing live is collected`, async () => {
+    await using volume = await openWarm(at)
     const settling = settleAll(volume.registry)
-    for (let turn = 0; turn < turns; turn++) await nextTurn()
-    await Promise.all([settling, reindex(volume.registry), reindex(volume.registry)])
+    await volume.parked
+    const reindexing = [reindex(volume.registry), reindex(volume.registry)]
+    await nextTurn()
+    volume.release()
+    await Promise.all([settling, ...reindexing])
     await assertWhole(volume.registry)
   })
 
-  test(`an index that fails ${turns} turns after the start of settling loses no row, so nothing live is collected`, async () => {
-    await using volume = await openWarm()
+  test(`an index that fails while settling stands at operation ${at} loses no row, so nothing live is collected`, async () => {
+    await using volume = await openWarm(at)
     const settling = settleAll(volume.registry)
-    for (let turn = 0; turn < turns; turn++) await nextTurn()
+    await volume.parked
     damageIndex(volume.registry)
+    volume.release()
     await settling
     await assertWhole(volume.registry)
   })
+}
 
-  test(`an index that fails ${turns} turns into a deletion leaves no tag of the manifest behind`, async () => {
-    const registry = await openOn(new MemoryDriver())
+for (const at of [1, 2, 3, 4, 5, 6, 7, 8]) {
+  test(`an index that fails while a deletion stands at operation ${at} leaves no tag of the manifest behind`, async () => {
+    const parked = parking(new MemoryDriver(), at)
+    const registry = await openOn(parked.driver)
     for (const tag of tags) await pushImage(registry, 'a', image, tag)
+    parked.arm()
     const deleting = deleteManifest(registry, repo('a'), image.digest)
-    for (let turn = 0; turn < turns; turn++) await nextTurn()
+    await parked.parked
     damageIndex(registry)
+    parked.release()
     await deleting
     assert.deepEqual((await listTags(registry, repo('a'), {})).tags, [])
     await assert.rejects(getManifest(registry, repo('a'), { kind: 'digest', digest: image.digest }), { code: 'MANIFEST_UNKNOWN' })
