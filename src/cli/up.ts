@@ -51,7 +51,7 @@ async function up(hosts: readonly string[], options: UpOptions): Promise<void> {
   const root = resolve(options.data)
   const isFirst = !existsSync(join(root, STATE, 'htpasswd'))
   actAs(findForeignOwner(root)) // a server that has given up root must be able to read and renew what is made here
-  mkdirSync(join(root, STATE), { recursive: true, mode: 0o700 })
+  makeStateFolder(root)
   const names = hosts.length > 0 ? [...new Set([...hosts, 'localhost', '127.0.0.1', '::1'])] : hostNames()
   const certificate = await ensureServerCertificate({ directory: join(root, STATE, 'tls'), names })
   const user = isFirst ? await addFirstUser(join(root, STATE, 'htpasswd')) : undefined
@@ -59,13 +59,30 @@ async function up(hosts: readonly string[], options: UpOptions): Promise<void> {
   await runUntilStopped(async () => {
     const server = await startServer(configFor(root, port, certificate)).catch((error: unknown) => {
       if (user) rmSync(join(root, STATE, 'htpasswd')) // its password was never shown
-      throw error
+      throw explain(error)
     })
     keepRenewed(root, names)
     const address = publicAddress(names[0] ?? 'localhost', server, port)
     process.stdout.write(options.json ? `${JSON.stringify({ url: `https://${address}`, user, ...certificate })}\n` : welcome(address, root, certificate, user))
     return server
   })
+}
+
+function makeStateFolder(root: string): void {
+  try {
+    mkdirSync(join(root, STATE), { recursive: true, mode: 0o700 })
+  } catch (cause) {
+    throw Object.assign(new Error(`cannot make ${join(root, STATE)}: ${(cause as Error).message}`, { cause }), {
+      hint: 'name a folder that can be written with --data DIR',
+    })
+  }
+}
+
+/** Whoever says `up` has an option where the configuration has a key. */
+function explain(error: unknown): unknown {
+  const { name, message } = error as Error
+  if (name !== 'ListenError') return error
+  return Object.assign(new Error(message, { cause: error }), { hint: 'stop what listens there, or choose another port with --port' })
 }
 
 /** As clients write it: without the port where that is HTTPS's own. */
@@ -108,13 +125,13 @@ function welcome(address: string, root: string, certificate: SelfMadeCertificate
   lacre serves https://${address}
 
 ${login}  authority  ${certificate.caPath}
-             SHA-256 ${certificate.fingerprints.ca.replaceAll(':', '').toLowerCase()}
+  SHA-256    ${certificate.fingerprints.ca.replaceAll(':', '').toLowerCase()}
   server pin ${certificate.spkiPin}
 
 Trust it on a client (copy the authority's file there first), log in and push:
 
-  sudo mkdir -p /etc/docker/certs.d/${address}
-  sudo cp ${certificate.caPath} /etc/docker/certs.d/${address}/ca.crt
+  sudo install -D ${certificate.caPath} \\
+    /etc/docker/certs.d/${address}/ca.crt
   docker login ${address}
   docker tag alpine ${address}/alpine
   docker push ${address}/alpine

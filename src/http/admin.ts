@@ -1,6 +1,7 @@
 import { chmod, mkdir, rm, stat } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { dirname } from 'node:path'
+import { OciError } from '../oci/error.ts'
 import { isOperationName, runOperation } from '../registry/operations.ts'
 import type { Registry } from '../registry/registry.ts'
 
@@ -60,6 +61,8 @@ async function readParameters(request: IncomingMessage): Promise<Record<string, 
 }
 
 function describe(error: unknown): { message: string; hint?: string } {
+  if (error instanceof OciError && error.status < 500)
+    return { message: `${error.message} (${JSON.stringify(error.detail)})`, hint: 'check the name: "lacre repo list" shows those there are' }
   const { message = String(error), hint } = error as { message?: string; hint?: string }
   return hint === undefined ? { message } : { message, hint }
 }

@@ -7,9 +7,22 @@ import { openOn } from '../../test/support/on-driver.ts'
 import { pull, pushBlob, pushImage, readBlob, repo } from '../../test/support/push.ts'
 import { digestOf } from '../oci/digest.ts'
 import { parseTag } from '../oci/reference.ts'
-import { blobData, layerLink, manifestsFolder, parentOf, revisionLink, tagCurrentLink, tagFolder, tagHistoryLink, tagsFolder } from '../volume/layout.ts'
+import {
+  blobData,
+  layerLink,
+  manifestsFolder,
+  parentOf,
+  repositoryFolder,
+  revisionLink,
+  tagCurrentLink,
+  tagFolder,
+  tagHistoryLink,
+  tagsFolder,
+} from '../volume/layout.ts'
 import { MemoryDriver, systemError } from '../volume/memory.ts'
 import { checkVolume, type Finding } from './check.ts'
+import { collectGarbage } from './collect-garbage.ts'
+import { listRepositories } from './repositories.ts'
 import { settleAll } from './settle.ts'
 import { deleteTagRows } from './tag-rows.ts'
 
@@ -180,4 +193,18 @@ test('one link that the disk does not give takes nothing else of its repository 
   await settleAll(registry)
   assert.equal(await pull(registry, 'team/app', 'other'), second.digest)
   await pushImage(registry, 'team/app', imageOf('third'), 'third')
+})
+
+test('a folder that cannot be looked into is named, hides nothing else, and nothing is collected meanwhile', async () => {
+  const driver = await filled()
+  await pushImage(await openOn(driver), 'closed', image, 'latest')
+  const closed = intercepted(driver, async ({ name, path }, proceed) => {
+    if (name === 'list' && path === repositoryFolder(repo('closed'))) throw systemError('EACCES', 'scandir', path)
+    return proceed()
+  })
+  const registry = await openOn(closed)
+  assert.deepEqual((await listRepositories(registry, { limit: 10 })).repositories, ['team/app'])
+  assert.equal(await pull(registry, 'closed', 'latest'), image.digest)
+  assert.deepEqual(told(await findings(closed)), [`damaged ${repositoryFolder(repo('closed'))}`])
+  await assert.rejects(collectGarbage(registry, { graceMs: 0, isServing: false }), { name: 'CollectionRefusedError' })
 })

@@ -21,9 +21,11 @@ export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
   return typeof (error as NodeJS.ErrnoException).syscall === 'string'
 }
 
-/** A folder in a link's place, or a file far too long, is damage; any other trouble is trouble. */
+const NO_FILE = new Set(['EISDIR', 'ESPIPE', 'ENXIO', 'ELOOP']) // a folder, a pipe, a socket, a symbolic link to itself
+
+/** Something else in a link's place, or a file far too long, is damage; any other trouble is trouble. */
 function unlessNoLink(error: NodeJS.ErrnoException): Buffer {
-  if (error.code && error.code !== 'EISDIR') throw error
+  if (error.code && !NO_FILE.has(error.code)) throw error
   return Buffer.alloc(0)
 }
 

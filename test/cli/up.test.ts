@@ -29,7 +29,7 @@ test('lacre up sets up once: certificate, user and password, shown the first tim
   const password = /password +(\S+)/.exec(first.output)?.[1] ?? ''
   const ca = /authority +(\S+)/.exec(first.output)?.[1] ?? ''
   assert.match(first.output, /lacre serves https:\/\/registry\.test:\d+\n/)
-  assert.match(first.output, /SHA-256 [0-9a-f]{64}\n/)
+  assert.match(first.output, /SHA-256 +[0-9a-f]{64}\n/)
   assert.equal((await ask(first, ca, '/v2/')).status, 401)
   assert.equal((await ask(first, ca, '/v2/', `admin:${password}`)).status, 200)
   for (const path of ['lacre/state', 'lacre/state/htpasswd']) assert.equal(statSync(join(place.data, path)).mode & 0o077, 0, path)

@@ -224,6 +224,7 @@ for (const [headers, location] of [
   [{ host: 'in.test', 'x-forwarded-proto': 'https', 'x-forwarded-host': 'out.test, in.test' }, 'https://out.test/v2/'],
   [{ host: 'in.test', forwarded: 'for=1.2.3.4;proto=https;host="out.test:8443", for=5.6.7.8;host=other' }, 'https://out.test:8443/v2/'],
   [{ host: 'in.test', forwarded: 'for=1.2.3.4', 'x-forwarded-host': 'ignored.test' }, 'http://in.test/v2/'],
+  [{ host: 'in.test', forwarded: `${'a'.repeat(5000)}=${' '.repeat(9000)}"x` }, 'http://in.test/v2/'], // minutes, for a pattern that goes back and forth
   [{ host: 'in.test', 'x-forwarded-host': 'evil test"', 'x-forwarded-proto': 'javascript' }, 'http://in.test/v2/'],
 ] as const) {
   test(`Location for ${JSON.stringify(headers)} begins with ${location}`, async () => {
