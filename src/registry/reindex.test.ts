@@ -34,7 +34,10 @@ function parking(driver: MemoryDriver, at: number) {
     await gate.promise
     return result
   }
-  return { driver: intercepted(driver, around), parked: parked.promise, release: gate.resolve, arm: () => void (left = at) }
+  const arm = (): void => {
+    left = at
+  }
+  return { driver: intercepted(driver, around), parked: parked.promise, release: gate.resolve, arm }
 }
 
 /** A volume with an index that knows it, opened by a process that has settled nothing yet. */

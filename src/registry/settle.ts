@@ -36,7 +36,7 @@ export async function withRepository<T>(registry: Registry, repository: Reposito
 }
 
 /** Resolves when the repository's rows agree with the volume. */
-export async function settled(registry: Registry, repository: RepositoryName): Promise<void> {
+async function settled(registry: Registry, repository: RepositoryName): Promise<void> {
   if (registry.settlement.settled.has(repository)) return
   await registry.locks.repository.run(repository, () => settleUnderLock(registry, repository))
 }
