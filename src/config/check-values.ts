@@ -46,7 +46,8 @@ function checkAddress(root: Section, { problems }: Findings): void {
       suggestion: 'write host:port or :port, for example :5000',
     })
   }
-  if (scalarAt(root, 'http.addr')) return
+  const addr = findNode(root, ['http', 'addr'])
+  if (scalarAt(root, 'http.addr') || (addr && addr.kind !== 'scalar')) return // a list or a map is told of as such
   const suggestion = 'set REGISTRY_HTTP_ADDR=:5000, or http: {addr: :5000}'
   problems.push({ path: 'http.addr', ...placeOf(findNode(root, ['http']) ?? root), message: 'is not set', suggestion })
 }

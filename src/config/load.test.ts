@@ -80,6 +80,7 @@ const refused: readonly (readonly [what: string, key: string, file: string, envi
   ["Let's Encrypt", 'http.tls.letsencrypt', SMALL, { REGISTRY_HTTP_TLS_LETSENCRYPT_EMAIL: 'a@b.c' }],
   ['middleware', 'middleware', `${SMALL}middleware: {storage: [{name: cloudfront}]}`, {}],
   ['no address', 'http.addr', SMALL.replace('{addr: ":5000"}', '{secret: x}'), {}],
+  ['an address that is a list', 'http.addr', SMALL.replace('":5000"', '[1, 2]'), {}],
   ['an address without a port', 'http.addr', SMALL, { REGISTRY_HTTP_ADDR: 'localhost' }],
   ['a port that is too large', 'http.addr', SMALL, { REGISTRY_HTTP_ADDR: ':70000' }],
   ['another network', 'http.net', SMALL, { REGISTRY_HTTP_NET: 'udp' }],
