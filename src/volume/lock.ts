@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, statfsSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, statfsSync, statSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -147,5 +147,6 @@ const NETWORK_FILE_SYSTEMS: ReadonlyMap<number, string> = new Map([
 
 /** The name of the network file system a volume is on, where locks and syncs promise less than on a disk; `undefined` for all others. */
 export function findNetworkFileSystem(root: string): string | undefined {
+  if (!existsSync(root)) return undefined // a read-only registry does not make it
   return NETWORK_FILE_SYSTEMS.get(statfsSync(root).type)
 }
