@@ -1,3 +1,3 @@
 import { interleavingTests } from '../faults/suites.ts'
 
-interleavingTests(600)
+interleavingTests(1500)
