@@ -55,9 +55,10 @@ export async function openVolume(root: string, options: VolumeOptions = {}): Pro
     return { registry, close: () => closeRegistry(registry) }
   }
   let opened: Registry | undefined
+  let lost: string | undefined
   const onLost = (reason: string): void => {
-    if (opened) opened.standing.refusal = reason
-    opened?.settlement.stop.abort()
+    lost = reason
+    if (opened) stopWriting(opened, reason)
     options.onLockLost?.(reason)
   }
   const lock = await VolumeLock.take(root, { onLost, ...(options.patienceMs === undefined ? {} : { patienceMs: options.patienceMs }) })
@@ -68,11 +69,17 @@ export async function openVolume(root: string, options: VolumeOptions = {}): Pro
     openState: (tell) => openState(join(root, STATE, 'state.db'), tell),
   })
   opened = registry
+  if (lost !== undefined) stopWriting(registry, lost)
   const close = (): void => {
     closeRegistry(registry)
     lock.release()
   }
   return { registry, close }
+}
+
+function stopWriting({ standing, settlement }: Registry, reason: string): void {
+  standing.refusal = reason
+  settlement.stop.abort()
 }
 
 export interface ServerOptions {

@@ -173,12 +173,20 @@ async function checkBlob(registry: Registry, digest: Digest, withBytes: boolean,
   if (registry.rows.read((index) => selectHolders(index, digest)).length === 0)
     find({ kind: 'orphaned', path, sentence: `${size} bytes that nothing names: "lacre gc" removes them` })
   if (!withBytes && !registry.damage.has(digest)) return
+  if ((await hashBlob(registry, digest)) === digest) return registry.blobs.trust(digest)
+  const isDamaged = await registry.locks.digest.run(digest, () => confirmDamage(registry, digest)) // a push may have put it right meanwhile
+  if (isDamaged) find({ kind: 'damaged', path, sentence: `the bytes are not ${digestHex(digest).slice(0, 12)}…: push it again; it answers 404 until then` })
+}
+
+/** Under the digest's lock. */
+async function confirmDamage(registry: Registry, digest: Digest): Promise<boolean> {
+  if ((await registry.blobs.findSize(digest)) === undefined) return false
   const computed = await hashBlob(registry, digest)
-  if (computed === digest) return registry.blobs.trust(digest)
+  if (computed === digest) return false
   registry.blobs.distrust(digest)
   registry.manifests.delete(digest)
   registry.damage.add(digest, `the bytes have the digest ${computed}`)
-  find({ kind: 'damaged', path, sentence: `the bytes are not ${digestHex(digest).slice(0, 12)}…: push it again; it answers 404 until then` })
+  return true
 }
 
 /** What was damaged may have been put right by hand. */

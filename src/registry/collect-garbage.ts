@@ -7,7 +7,7 @@ import { removeManifest } from './manifests.ts'
 import { type Registry, refuseUnlessWritable, sightingKey } from './registry.ts'
 import { everyRepository, findRepositoryId } from './repositories.ts'
 import { type Holder, hasUnreadableRevisions, type RevisionLinks, selectHolders, selectReferences, selectRevisionLinks } from './revision-rows.ts'
-import { settleAll, withRepository } from './settle.ts'
+import { settleAll, settleUnderLock, withRepository } from './settle.ts'
 
 export interface CollectionOptions {
   /** Only tells what would go. */
@@ -44,6 +44,7 @@ export async function collectGarbage(registry: Registry, options: CollectionOpti
   const { generation } = registry.rows
   await settleAll(registry)
   const { failed, unseen } = registry.settlement
+  for (const name of [...failed]) await registry.locks.repository.run(name, () => settleUnderLock(registry, name)) // one without a folder is in no list
   const [unknown] = [...unseen.keys(), ...failed]
   if (unknown !== undefined) throw new CollectionRefusedError(unknown)
   const summary = { manifests: 0, layers: 0, blobs: 0, bytes: 0 }
@@ -106,12 +107,11 @@ function findDoubt(registry: Registry, repository: RepositoryName, id: number): 
 
 async function planRepository(registry: Registry, repository: RepositoryName, id: number, options: Options): Promise<Plan> {
   const revisions = registry.rows.read((index) => selectRevisionLinks(index, id))
-  const living = options.deleteUntagged ? findLiving(registry, id, revisions) : new Set(revisions.map(({ digest }) => digest))
-  const manifests: Digest[] = []
+  const living = await findLiving(registry, repository, id, { revisions, options })
+  const manifests = revisions.map(({ digest }) => digest).filter((digest) => !living.has(digest))
   const used = new Set<Digest>()
   for (const { digest } of revisions) {
-    if (!living.has(digest) && (await isGraceOver(registry, { repository, path: revisionLink(repository, digest), digest }, options))) manifests.push(digest)
-    else for (const named of registry.rows.read((index) => selectReferences(index, id, digest))) used.add(named)
+    if (living.has(digest)) for (const named of registry.rows.read((index) => selectReferences(index, id, digest))) used.add(named)
   }
   const layers: Digest[] = []
   for (const { digest, target } of registry.rows.read((index) => selectLayers(index, id))) {
@@ -128,11 +128,20 @@ async function carryOut(registry: Registry, repository: RepositoryName, { manife
   for (const digest of layers) await unlinkLayer(registry, repository, digest)
 }
 
-/** Tagged manifests, what living indexes hold, and what refers to a living subject. */
-function findLiving(registry: Registry, id: number, revisions: readonly RevisionLinks[]): Set<Digest> {
+interface Candidates {
+  readonly revisions: readonly RevisionLinks[]
+  readonly options: Options
+}
+
+/** Manifests that are tagged or in their grace, what living indexes hold, and what refers to a living subject. All of them, unless untagged ones are asked for. */
+async function findLiving(registry: Registry, repository: RepositoryName, id: number, { revisions, options }: Candidates): Promise<Set<Digest>> {
+  if (!options.deleteUntagged) return new Set(revisions.map(({ digest }) => digest))
   const referrers = Map.groupBy(revisions, ({ subject }) => subject)
   const living = new Set<Digest>()
-  const pending = revisions.filter(({ isTagged }) => isTagged).map(({ digest }) => digest)
+  const pending: Digest[] = []
+  for (const { digest, isTagged } of revisions) {
+    if (isTagged || !(await isGraceOver(registry, { repository, path: revisionLink(repository, digest), digest }, options))) pending.push(digest)
+  }
   for (let digest = pending.pop(); digest; digest = pending.pop()) {
     if (living.has(digest)) continue
     living.add(digest)
@@ -156,7 +165,7 @@ async function isGraceOver(registry: Registry, { repository, path, digest }: Lin
   if (now - Math.min(stat.mtimeMs, now) < graceMs) return false
   if (!isServing) return true
   const { monotonic } = registry.clock
-  const firstSeen = registry.settlement.settled.get(repository) ?? monotonic()
+  const firstSeen = registry.settlement.firstSeen.get(repository) ?? monotonic()
   const lastSeen = registry.sightings.get(sightingKey(repository, digest)) ?? firstSeen
   return monotonic() - Math.max(firstSeen, lastSeen) >= graceMs
 }
@@ -167,10 +176,10 @@ async function collectBytes(registry: Registry, options: Options, generation: nu
     if (isHeld(registry, digest, planned)) continue
     await registry.locks.digest.run(digest, async () => {
       refuseUnlessWritable(registry)
-      const areRowsWhole = registry.rows.generation === generation && registry.settlement.failed.size === 0
+      const areRowsWhole = registry.rows.generation === generation && registry.settlement.failed.size === 0 && registry.settlement.unseen.size === 0
       if (!areRowsWhole || isHeld(registry, digest, planned)) return
       const size = (await registry.blobs.findSize(digest)) ?? 0
-      if (!options.dryRun) await removeBytes(registry, digest)
+      if (!options.dryRun && !(await removeBytes(registry, digest))) return // another collection was here before
       options.onCollected({ kind: 'blob', digest, size })
     })
   }
@@ -182,8 +191,10 @@ function isHeld(registry: Registry, digest: Digest, planned: ReadonlySet<string>
 
 const keyOf = ({ repository_id, kind, link }: Holder): string => `${repository_id} ${kind} ${link}`
 
-async function removeBytes(registry: Registry, digest: Digest): Promise<void> {
+/** `false` when there was nothing left. */
+async function removeBytes(registry: Registry, digest: Digest): Promise<boolean> {
   registry.manifests.delete(digest)
-  await registry.blobs.remove(digest)
+  const isRemoved = await registry.blobs.remove(digest)
   registry.damage.clear(digest)
+  return isRemoved
 }

@@ -11,5 +11,16 @@ export async function commitBytes(registry: Registry, staged: string, { digest, 
   await registry.blobs.commit(staged, digest, size)
   registry.damage.clear(digest)
   if (!isHealed) return
+  registry.settlement.heals++
   for (const name of registry.rows.read((index) => selectRepositoriesHolding(index, digest))) registry.settlement.settled.delete(name)
+}
+
+/** As `commitBytes`, for bytes that were staged for it alone: what fails leaves none of them behind. */
+export async function commitStaged(registry: Registry, staged: string, blob: Blob): Promise<void> {
+  try {
+    await commitBytes(registry, staged, blob)
+  } catch (error) {
+    await registry.volume.removeTree(staged)
+    throw error
+  }
 }

@@ -4,11 +4,11 @@ import { parseManifest } from '../oci/manifest.ts'
 import type { RepositoryName } from '../oci/name.ts'
 import { formatReference, type Reference, type Tag } from '../oci/reference.ts'
 import { layerLink, revisionLink } from '../volume/layout.ts'
-import { commitBytes } from './commit-bytes.ts'
+import { commitStaged } from './commit-bytes.ts'
 import { tellDiskFull } from './disk-full.ts'
 import { unlinkLayer } from './layers.ts'
 import { refuseMissingReferences } from './references.ts'
-import type { Registry } from './registry.ts'
+import { type Registry, sightingKey } from './registry.ts'
 import { findRepositoryId, listRepository } from './repositories.ts'
 import { deleteRevision, insertRevision, isReferenced } from './revision-rows.ts'
 import { settleUnderLock, withRepository } from './settle.ts'
@@ -26,6 +26,7 @@ export type { Manifest } from './stored-manifests.ts'
 export async function getManifest(registry: Registry, repository: RepositoryName, reference: Reference): Promise<Manifest> {
   const manifest = (await lookUp(registry, repository, reference)) ?? (reference.kind === 'tag' ? await lookUp(registry, repository, reference) : undefined)
   if (!manifest) throw new OciError('MANIFEST_UNKNOWN', { name: repository, reference: formatReference(reference) })
+  registry.sightings.set(sightingKey(repository, manifest.digest), registry.clock.monotonic())
   return manifest
 }
 
@@ -114,7 +115,7 @@ async function isManifestHere(registry: Registry, repository: RepositoryName, di
 async function commitManifest(registry: Registry, repository: RepositoryName, manifest: Manifest, tags: readonly Tag[]): Promise<void> {
   const { volume, links, rows, clock, settlement } = registry
   const { digest, bytes, parsed } = manifest
-  await commitBytes(registry, await volume.stage('blobs', bytes), { digest, size: bytes.byteLength })
+  await commitStaged(registry, await volume.stage('blobs', bytes), { digest, size: bytes.byteLength })
   await links.affirm(revisionLink(repository, digest), digest, clock.now())
   for (const tag of tags) await putTag(registry, repository, tag, digest)
   rows.change((index) => {

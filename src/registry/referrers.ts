@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import type { IndexDatabase } from '../metadata/connect.ts'
 import { type Digest, digestAlgorithm, digestHex } from '../oci/digest.ts'
 import type { Descriptor } from '../oci/manifest.ts'
@@ -9,6 +10,8 @@ import { UNREADABLE } from './revision-rows.ts'
 import { readSettled } from './settle.ts'
 import { findServedManifest } from './stored-manifests.ts'
 import { findTag } from './tags.ts'
+
+const MOST = 100_000 // for a caller that asks for no page
 
 /** As distribution-spec v1.1.1, Listing Referrers, wants it in an index. */
 export interface ReferrerDescriptor extends Descriptor {
@@ -31,13 +34,13 @@ export async function listReferrers(
   registry: Registry,
   repository: RepositoryName,
   subject: Digest,
-  { artifactType, limit = Number.POSITIVE_INFINITY, after = '' }: ReferrerFilter,
+  { artifactType, limit = MOST, after = '' }: ReferrerFilter,
 ): Promise<{ descriptors: ReferrerDescriptor[]; more: boolean }> {
   if (!(await registry.volume.driver.stat(repositoryFolder(repository)))) return { descriptors: [], more: false }
   const fallback = await findFallbackDigests(registry, repository, subject)
-  const all = await readSettled(registry, repository, (index) => selectReferrers(index, repository, subject, fallback))
-  const wanted = all.filter((referrer) => referrer.digest > after && (!artifactType || referrer.artifactType === artifactType))
-  return { descriptors: wanted.slice(0, limit), more: wanted.length > limit }
+  const wanted: Wanted = { repository, subject, fallback, artifactType, after, limit: limit + 1 }
+  const found = await readSettled(registry, repository, (index) => selectReferrers(index, wanted))
+  return { descriptors: found.slice(0, limit), more: found.length > limit }
 }
 
 /** Clients that met a registry without this API kept the list in an index under a tag; distribution-spec v1.1.1, Referrers Tag Schema. */
@@ -48,14 +51,28 @@ async function findFallbackDigests(registry: Registry, repository: RepositoryNam
   return index ? index.parsed.children.map((child) => child.digest) : []
 }
 
-function selectReferrers(index: IndexDatabase, repository: RepositoryName, subject: Digest, fallback: readonly Digest[]): ReferrerDescriptor[] {
+interface Wanted {
+  readonly repository: RepositoryName
+  readonly subject: Digest
+  readonly fallback: readonly Digest[]
+  readonly artifactType: string | undefined
+  readonly after: string
+  readonly limit: number
+}
+
+/** @NOTE the fallback's digests come as one parameter: a client chose how many there are. */
+function selectReferrers(index: IndexDatabase, { repository, subject, fallback, artifactType, after, limit }: Wanted): ReferrerDescriptor[] {
+  const listed = sql<boolean>`manifest.digest in (select value from json_each(${JSON.stringify(fallback)}))`
   const query = index.build
     .selectFrom('manifest')
     .innerJoin('repository', 'repository.id', 'manifest.repository_id')
     .select(['manifest.digest', 'media_type', 'artifact_type', 'annotations', 'size'])
     .where('repository.name', '=', repository)
     .where('media_type', '!=', UNREADABLE)
-    .where(({ or, eb }) => or([eb('subject', '=', subject), ...(fallback.length > 0 ? [eb('manifest.digest', 'in', fallback)] : [])]))
+    .where('manifest.digest', '>', after)
+    .where(({ or, eb }) => or([eb('subject', '=', subject), listed]))
+    .$if(Boolean(artifactType), (all) => all.where('artifact_type', '=', artifactType ?? ''))
+    .limit(limit)
     .orderBy('manifest.digest')
   return index.all(query).map((row) => ({
     mediaType: row.media_type,

@@ -54,14 +54,17 @@ export interface Registry {
 
 /** Which repositories' rows are believed. */
 export interface Settlement {
-  /** When each was settled, on the monotonic clock. */
-  readonly settled: Map<RepositoryName, number>
+  readonly settled: Set<RepositoryName>
+  /** When each was settled first in this process, on the monotonic clock. */
+  readonly firstSeen: Map<RepositoryName, number>
+  /** Grows when a push puts bytes right that were missing or damaged: rows that were being made may not tell so. */
+  heals: number
   /** Those in which a commit failed half-way: what was renamed may not be durable. */
   readonly failed: Set<RepositoryName>
   /** Those settled of which a tag could not be read: what is untagged is not known. */
   readonly doubtful: Set<RepositoryName>
   /** Folders below `repositories/` that could not be looked into: what is in them is not known, so nothing is called unused. */
-  readonly unseen: Map<string, unknown>
+  unseen: ReadonlyMap<string, unknown>
   /** All repositories of the volume have rows. */
   discovery: Promise<void> | undefined
   /** Ends background work. */
@@ -88,14 +91,7 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
   const clock = options.clock ?? { now: Date.now, monotonic: () => performance.now() }
   const volume = new Volume(options.driver)
   if (!options.isReadOnly) await volume.open()
-  const settlement: Settlement = {
-    settled: new Map(),
-    failed: new Set(),
-    doubtful: new Set(),
-    unseen: new Map(),
-    discovery: undefined,
-    stop: new AbortController(),
-  }
+  const settlement = newSettlement()
   return {
     volume,
     blobs: new BlobStore(volume),
@@ -121,6 +117,17 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
 export function refuseUnlessWritable({ standing }: Registry): void {
   if (standing.refusal) throw new OciError('UNAVAILABLE', { reason: standing.refusal })
 }
+
+const newSettlement = (): Settlement => ({
+  settled: new Set(),
+  firstSeen: new Map(),
+  heals: 0,
+  failed: new Set(),
+  doubtful: new Set(),
+  unseen: new Map(),
+  discovery: undefined,
+  stop: new AbortController(),
+})
 
 /** Ends background work and closes the databases; call it once no operation is under way. */
 export function closeRegistry(registry: Registry): void {

@@ -47,17 +47,18 @@ async function discover(registry: Registry): Promise<void> {
   const { rows } = registry
   for (let generation = -1; generation !== rows.generation; ) {
     generation = rows.generation
-    const seen = await insertFound(registry)
+    const { seen, unseen } = await insertFound(registry)
+    registry.settlement.unseen = unseen
+    const isHidden = (name: RepositoryName) => [...unseen.keys()].some((path) => `${repositoryFolder(name)}/`.startsWith(`${path}/`))
     for (const name of rows.read(selectAllNames)) {
-      if (!seen.has(name)) await removeIfGone(registry, name)
+      if (!seen.has(name) && !isHidden(name)) await removeIfGone(registry, name)
     }
   }
 }
 
-async function insertFound(registry: Registry): Promise<Set<string>> {
+async function insertFound(registry: Registry): Promise<{ seen: ReadonlySet<string>; unseen: ReadonlyMap<string, unknown> }> {
   const seen = new Set<string>()
-  const { unseen } = registry.settlement
-  unseen.clear()
+  const unseen = new Map<string, unknown>()
   const onUnseen = (path: string, cause: unknown): void => {
     unseen.set(path, cause)
     registry.report({ kind: 'unseen-folder', path, cause })
@@ -69,7 +70,7 @@ async function insertFound(registry: Registry): Promise<Set<string>> {
       for (const { name, parts } of withContent) (parts.includes('_manifests') ? listRepository : ensureRepository)(index, name)
     })
   }
-  return seen
+  return { seen, unseen }
 }
 
 /** A row without a folder is of another time; but a push may have made the folder after the walk passed by. */

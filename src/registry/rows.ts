@@ -65,10 +65,10 @@ export class Rows {
   }
 }
 
-const SQLITE_CONSTRAINT = 19
+const ABOUT_THE_QUERY = new Set([18, 19, 20, 25]) // SQLITE_TOOBIG, CONSTRAINT, MISMATCH, RANGE
 
-/** Of the index itself; a row that breaks a constraint says nothing against the others. */
+/** Of the index itself; a row or a query that is refused says nothing against the others. */
 function isFailure(error: unknown): error is Error {
   const { code, errcode = 0 } = error as { code?: string; errcode?: number }
-  return code === 'ERR_SQLITE_ERROR' && errcode % 256 !== SQLITE_CONSTRAINT
+  return code === 'ERR_SQLITE_ERROR' && !ABOUT_THE_QUERY.has(errcode % 256)
 }

@@ -5,6 +5,7 @@ import type { RepositoryName } from '../oci/name.ts'
 import { manifestsFolder, repositoryFolder } from '../volume/layout.ts'
 import { type Registry, refuseUnlessWritable } from './registry.ts'
 import { countRepositories, discoverRepositories, ensureRepository, everyRepository, findRepositoryId, listRepository } from './repositories.ts'
+import type { Rows } from './rows.ts'
 import {
   applyAtOnce,
   applyChanges,
@@ -76,9 +77,7 @@ export async function settleAll(registry: Registry, isStopped: () => boolean = (
 
 /** Makes a repository's rows equal to the volume, unless they are believed. Returns how many had to change. Under the repository's lock. */
 export async function settleUnderLock(registry: Registry, repository: RepositoryName): Promise<number> {
-  const { settlement, volume } = registry
-  if (settlement.settled.has(repository)) return 0
-  if (settlement.failed.has(repository)) await volume.driver.syncAll() // what a failed commit renamed may be seen but not durable
+  if (registry.settlement.settled.has(repository)) return 0
   return settleAfresh(registry, repository, (_known, changes, generation) => applyChanges(registry, generation, changes))
 }
 
@@ -93,19 +92,37 @@ type Apply = (known: KnownRows, changes: readonly Change[], generation: number) 
 
 /** Begins again when the index is replaced meanwhile: an empty one must not pass for a repository without content. */
 async function settleAfresh(registry: Registry, repository: RepositoryName, apply: Apply, { isRebuilt = false } = {}): Promise<number> {
-  const { settlement, rows, clock } = registry
+  const { settlement, rows, volume } = registry
+  if (settlement.failed.has(repository)) await volume.driver.syncAll() // what a failed commit renamed may be seen but not durable
   for (;;) {
     const { generation } = rows
+    const { heals } = settlement
     const id = await findOrMakeId(registry, repository)
-    if (id === undefined) return 0 // a name that does not exist leaves nothing behind
+    if (id === undefined) break // a name that does not exist leaves nothing behind
     settlement.doubtful.delete(repository)
     const known = isRebuilt ? noRows(id) : readKnownRows(registry, id)
     const changes = await findChanges(registry, repository, known)
-    if (rows.generation === generation) await apply(known, changes, generation)
-    if (rows.generation !== generation) continue
-    settlement.failed.delete(repository)
-    settlement.settled.set(repository, clock.monotonic())
+    if (rows.generation === generation) await applyUnlessReplaced(rows, generation, () => apply(known, changes, generation))
+    if (rows.generation !== generation || settlement.heals !== heals) continue
+    believe(registry, repository)
     return changes.length
+  }
+  settlement.failed.delete(repository)
+  return 0
+}
+
+function believe({ settlement, clock }: Registry, repository: RepositoryName): void {
+  settlement.failed.delete(repository)
+  settlement.settled.add(repository)
+  if (!settlement.firstSeen.has(repository)) settlement.firstSeen.set(repository, clock.monotonic())
+}
+
+/** What fails because the index was replaced by an empty one begins again with that. */
+async function applyUnlessReplaced(rows: Rows, generation: number, apply: () => Promise<void>): Promise<void> {
+  try {
+    await apply()
+  } catch (error) {
+    if (rows.generation === generation) throw error
   }
 }
 

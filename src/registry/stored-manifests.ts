@@ -23,8 +23,12 @@ export async function findManifest(registry: Registry, digest: Digest): Promise<
   const size = await registry.blobs.findSize(digest)
   if (size === undefined) return undefined
   if (size > MANIFEST_LIMIT) throw new OciError('MANIFEST_INVALID', { reason: 'larger than a manifest may be', size })
+  const { commits } = registry.blobs
   const bytes = await registry.blobs.read(digest, MANIFEST_LIMIT)
-  if (!bytes || !isIntact(registry, digest, bytes)) return undefined
+  if (!bytes) return undefined
+  const computed = digestOf(bytes, digestAlgorithm(digest))
+  if (computed !== digest && registry.blobs.commits !== commits) return findManifest(registry, digest) // a push may have put it right
+  if (computed !== digest) return noteDamage(registry, digest, `the bytes have the digest ${computed}`)
   const parsed = parseManifest(bytes)
   const manifest: Manifest = { digest, mediaType: parsed.mediaType, bytes, parsed }
   registry.manifests.set(digest, manifest)
@@ -41,10 +45,7 @@ export async function findServedManifest(registry: Registry, digest: Digest): Pr
   }
 }
 
-function isIntact(registry: Registry, digest: Digest, bytes: Buffer): boolean {
-  const computed = digestOf(bytes, digestAlgorithm(digest))
-  if (computed === digest) return true
+function noteDamage(registry: Registry, digest: Digest, reason: string): undefined {
   registry.blobs.distrust(digest)
-  registry.damage.add(digest, `the bytes have the digest ${computed}`)
-  return false
+  registry.damage.add(digest, reason)
 }

@@ -3,6 +3,7 @@ import { OciError } from '../oci/error.ts'
 import type { RepositoryName } from '../oci/name.ts'
 import type { Tag } from '../oci/reference.ts'
 import { CURRENT_LINK_BELOW, historyLinkBelow, manifestsFolder, parentOf, tagCurrentLink, tagFolder, tagHistoryLink } from '../volume/layout.ts'
+import type { Volume } from '../volume/volume.ts'
 import type { Registry } from './registry.ts'
 import { findRepositoryId } from './repositories.ts'
 import { readSettled, withRepository } from './settle.ts'
@@ -65,13 +66,23 @@ export async function removeTag(registry: Registry, repository: RepositoryName, 
 
 async function placeNewTag({ volume, links }: Registry, repository: RepositoryName, tag: Tag, digest: Digest): Promise<void> {
   const staged = volume.stagingPath('repositories')
+  try {
+    await stageTag(volume, staged, digest)
+  } catch (error) {
+    await volume.removeTree(staged)
+    throw error
+  }
+  const paths = [tagCurrentLink(repository, tag), tagHistoryLink(repository, tag, digest)]
+  await links.changing(paths, () => volume.place(staged, tagFolder(repository, tag)))
+}
+
+async function stageTag(volume: Volume, staged: string, digest: Digest): Promise<void> {
   const files = [`${staged}/${CURRENT_LINK_BELOW}`, `${staged}/${historyLinkBelow(digest)}`]
   await Promise.all(files.map((file) => volume.driver.makeFolder(parentOf(file))))
-  await Promise.all(files.map((file) => volume.writeDurably(file, Buffer.from(digest))))
+  const written = await Promise.allSettled(files.map((file) => volume.writeDurably(file, Buffer.from(digest))))
+  for (const outcome of written) if (outcome.status === 'rejected') throw outcome.reason
   const folders = new Set(files.flatMap((file) => foldersBetween(staged, file)))
   await Promise.all([...folders].map((folder) => volume.driver.syncFolder(folder)))
-  const target = tagFolder(repository, tag)
-  await links.changing([tagCurrentLink(repository, tag), tagHistoryLink(repository, tag, digest)], () => volume.place(staged, target))
 }
 
 /** The folders from a file's own up to `top`, both included. */

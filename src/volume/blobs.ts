@@ -16,6 +16,9 @@ export class BlobStore {
   /** Digests whose bytes are coming into place, or came there and could not be synced: what is seen of them may not be durable. */
   readonly #unsynced = new Set<Digest>()
 
+  /** Grows with each commit: who finds bytes wrong looks whether they were replaced meanwhile. */
+  commits = 0
+
   constructor(volume: Volume) {
     this.#volume = volume
   }
@@ -44,16 +47,18 @@ export class BlobStore {
   async commit(staged: string, digest: Digest, size: number): Promise<void> {
     if (this.#verified.has(digest) && (await this.findSize(digest)) === size) return this.#volume.driver.removeFile(staged)
     this.#unsynced.add(digest)
+    this.commits++
     await this.#place(staged, blobData(digest))
+    this.commits++
     this.#unsynced.delete(digest)
     this.#verified.set(digest, true)
   }
 
-  /** Removes the bytes; durable on return. */
-  async remove(digest: Digest): Promise<void> {
+  /** Removes the bytes; durable on return. `false` when there was nothing. */
+  remove(digest: Digest): Promise<boolean> {
     this.#verified.delete(digest)
     this.#unsynced.delete(digest)
-    await this.#volume.retire('blobs', blobFolder(digest))
+    return this.#volume.retire('blobs', blobFolder(digest))
   }
 
   /** Takes back that the bytes are right: they were found damaged. */

@@ -52,9 +52,9 @@ export interface WriteHandle {
   /** Appends all of it, or throws; after a failure `size` tells what is there. */
   write(chunks: readonly Uint8Array[]): Promise<void>
   sync(): Promise<void>
-  /** Asks the system to begin writing back early; a hint, it neither waits nor fails. */
+  /** Asks the system to begin writing back early; a hint, it does not wait. What fails is thrown by `sync` and `close`. */
   startWriteBack(): void
-  /** Resolves once the descriptor is closed and no write of it can come later. May be called twice. */
+  /** Resolves once the descriptor is closed and no write of it can come later; rejects when bytes could not be written back. May be called twice. */
   close(): Promise<void>
 }
 

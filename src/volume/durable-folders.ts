@@ -9,6 +9,8 @@ const NODE_LIMIT = 200_000 // about 20 MB; forgetting all of them costs a few mo
 export class DurableFolders {
   #root: Node = newNode()
   #count = 0
+  /** Grows when something is forgotten: what was synced before may be another folder's entry by now. */
+  forgotten = 0
 
   has(path: string): boolean {
     return path === '' || this.#find(path)?.isDurable === true
@@ -26,12 +28,14 @@ export class DurableFolders {
 
   /** Forgets a folder and everything below it: it was moved away or removed, and may come back as another. */
   forget(path: string): void {
+    this.forgotten++
     const at = path.lastIndexOf('/')
     const parent = at < 0 ? this.#root : this.#find(path.slice(0, at))
     parent?.below.delete(path.slice(at + 1))
   }
 
   clear(): void {
+    this.forgotten++
     this.#root = newNode()
     this.#count = 0
   }

@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process'
-import { constants } from 'node:fs'
+import { constants, existsSync } from 'node:fs'
 import { type FileHandle, mkdir, open, readdir, rename, rmdir, stat, unlink, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ByteRange } from '../oci/byte-range.ts'
 import type { ByteStream, Driver, Entry, Stat, WriteHandle } from './driver.ts'
 import { FileStream } from './file-stream.ts'
+import { BLOBS, REPOSITORIES } from './layout.ts'
 
 const READ = constants.O_RDONLY | constants.O_NONBLOCK // a pipe in a file's place would hold a thread for ever
 const SMALL_FILE = 1024 // a link is far below it, and read in one call
@@ -93,9 +94,10 @@ export class FilesystemDriver implements Driver {
     }
   }
 
-  /** One `sync -f`, which Node has no call for; where there is no such program, `sync` of everything. */
+  /** One `sync -f`, which Node has no call for, of each tree that may be a mount of its own; where there is no such program, `sync` of everything. */
   async syncAll(): Promise<void> {
-    if (!(await ran('sync', ['-f', this.location])) && !(await ran('sync', []))) throw new Error(`cannot make ${this.location} durable: "sync" failed`)
+    const mounts = ['', BLOBS, REPOSITORIES].map((path) => this.#at(path)).filter((path) => existsSync(path))
+    if (!(await ran('sync', ['-f', ...mounts])) && !(await ran('sync', []))) throw new Error(`cannot make ${this.location} durable: "sync" failed`)
   }
 
   async #kindBehind(path: string): Promise<Entry['kind']> {
@@ -115,6 +117,7 @@ export class FilesystemDriver implements Driver {
 class FileWriteHandle implements WriteHandle {
   #size: number
   #closed: Promise<void> | undefined
+  #writeBack: Promise<void> = Promise.resolve()
   readonly #handle: FileHandle
 
   constructor(handle: FileHandle, size: number) {
@@ -135,17 +138,29 @@ class FileWriteHandle implements WriteHandle {
     }
   }
 
-  sync(): Promise<void> {
-    return this.#handle.sync()
+  async sync(): Promise<void> {
+    await this.#writeBack
+    await this.#handle.sync()
   }
 
+  /** @NOTE the system tells of bytes it could not write once: what is told here must not be lost, for a later sync would succeed. */
   startWriteBack(): void {
-    this.#handle.datasync().catch(() => undefined) // the sync before the commit reports what matters
+    const before = this.#writeBack
+    this.#writeBack = Promise.all([before, this.#handle.datasync()]).then(() => undefined)
+    this.#writeBack.catch(() => undefined) // sync and close throw it
   }
 
   close(): Promise<void> {
-    this.#closed ??= this.#handle.close()
+    this.#closed ??= this.#close()
     return this.#closed
+  }
+
+  async #close(): Promise<void> {
+    try {
+      await this.#writeBack
+    } finally {
+      await this.#handle.close()
+    }
   }
 }
 

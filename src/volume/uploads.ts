@@ -103,7 +103,7 @@ export class UploadStore {
     try {
       await this.#receive(id, handle, chunk)
     } finally {
-      await handle.close()
+      await this.#unlessLost(repository, id, () => handle.close())
     }
     if (chunk.length !== undefined && handle.size - offset !== chunk.length)
       throw new OciError('SIZE_INVALID', { stated: chunk.length, received: handle.size - offset })
@@ -119,7 +119,7 @@ export class UploadStore {
     const path = uploadData(repository, id)
     const handle = await this.#openData(repository, id)
     try {
-      await handle.sync()
+      await this.#unlessLost(repository, id, () => handle.sync())
     } finally {
       await handle.close()
     }
@@ -128,6 +128,16 @@ export class UploadStore {
     const isWhole = running?.size === handle.size && running.hash.algorithm === algorithm
     const digest = isWhole ? running.hash.digest() : await this.#hashFile(path, algorithm)
     return { path, digest, size: handle.size }
+  }
+
+  /** @NOTE after a failed sync the system forgets which bytes it lost, and the next sync succeeds: such an upload must not go on. */
+  async #unlessLost(repository: RepositoryName, id: string, syncing: () => Promise<void>): Promise<void> {
+    try {
+      await syncing()
+    } catch (error) {
+      await this.remove(repository, id)
+      throw error
+    }
   }
 
   /** Removes the upload and what it holds; not durable. */

@@ -124,9 +124,11 @@ export class Volume {
 
   /** Syncs a folder, and those above it up to the first whose own entry is known to be durable. */
   async #syncUp(folder: string): Promise<void> {
+    const { forgotten } = this.#durable
     const chain = [folder]
     for (let at = folder; !this.#durable.has(at); at = parentOf(at)) chain.push(parentOf(at))
     await Promise.all(chain.map((path) => this.driver.syncFolder(path)))
+    if (this.#durable.forgotten !== forgotten) return
     for (const path of chain.slice(0, -1)) this.#durable.add(path)
   }
 
