@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { setTimeout as wait } from 'node:timers/promises'
 import { type Clients, openClients, trust } from './support/clients.ts'
 import type { CommandResult } from './support/command.ts'
 import { type DockerDaemon, startDockerDaemon } from './support/docker-daemon.ts'
@@ -30,7 +31,7 @@ describe('lacre up', { skip: underTest === distribution }, () => {
     daemon = await startDockerDaemon(join(folder, 'docker'))
     ok(await daemon.docker(['load', '-i', images.dockerArchive]))
     server = await up()
-    welcome = server.output()
+    welcome = await readWelcome(server)
     trusted = await trust(host, await readFile(said('authority'), 'utf8'))
   })
 
@@ -45,6 +46,12 @@ describe('lacre up', { skip: underTest === distribution }, () => {
     const port = new URL(`https://${host}`).port
     const args = ['up', hostName, '--yes', '--port', port, '--data', join(folder, 'data')]
     return startServer(join(ROOT, 'bin/lacre'), args, { endpoint: { url: `https://${host}` } })
+  }
+
+  /** The server may answer a moment before it has said all. */
+  async function readWelcome({ output }: RunningServer): Promise<string> {
+    for (let tries = 0; tries < 200 && !output().includes('docker push'); tries++) await wait(50)
+    return output()
   }
 
   function said(what: string): string {
@@ -77,7 +84,7 @@ describe('lacre up', { skip: underTest === distribution }, () => {
     const password = said('password')
     assert.equal(await server.stop(), 0)
     server = await up()
-    assert.ok(!server.output().includes(password))
+    assert.ok(!(await readWelcome(server)).includes(password))
     ok(await daemon.docker(['rmi', `${host}/alpine`]))
     ok(await daemon.docker(['pull', `${host}/alpine`]))
     ok(await clients.skopeo('inspect', `docker://${host}/alpine`))
