@@ -58,40 +58,37 @@ function distrust(registry: Registry, repository: RepositoryName): void {
 const SETTLERS = 4
 
 /** Settles every repository of the volume, a few at a time, each behind whatever else wants it. Reports how far it is. */
-export async function settleAll(registry: Registry, isStopped: () => boolean = () => registry.settlement.stop.signal.aborted): Promise<void> {
+export async function settleAll(registry: Registry): Promise<void> {
+  const { signal } = registry.settlement.stop
   await discoverRepositories(registry)
   const names = everyRepository(registry)
   const total = countRepositories(registry)
   let done = 0
   const settler = async (): Promise<void> => {
     for await (const repository of { [Symbol.asyncIterator]: () => ({ next: () => names.next() }) }) {
-      if (isStopped()) return
+      if (signal.aborted) return
       await settled(registry, repository).catch((cause: unknown) => registry.report({ kind: 'settle-failed', repository, cause }))
       if (++done % 500 === 0) registry.report({ kind: 'settling', settled: done, repositories: total })
       await nextTurn()
     }
   }
   await Promise.all(Array.from({ length: SETTLERS }, settler))
-  if (!isStopped()) registry.report({ kind: 'settling', settled: done, repositories: Math.max(done, total) })
+  if (!signal.aborted) registry.report({ kind: 'settling', settled: done, repositories: Math.max(done, total) })
 }
 
 /** Makes a repository's rows equal to the volume, unless they are believed. Returns how many had to change. Under the repository's lock. */
 export async function settleUnderLock(registry: Registry, repository: RepositoryName): Promise<number> {
   if (registry.settlement.settled.has(repository)) return 0
-  return settleAfresh(registry, repository, (_known, changes, generation) => applyChanges(registry, generation, changes))
+  return settleAfresh(registry, repository)
 }
 
 /** Builds a repository's rows anew from the volume, in one step: nobody sees half of them. Under the repository's lock. */
 export async function rebuildUnderLock(registry: Registry, repository: RepositoryName): Promise<void> {
-  await settleAfresh(registry, repository, async ({ id }, changes) => applyAtOnce(registry.rows, [(index) => deleteRowsOf(index, id), ...changes]), {
-    isRebuilt: true,
-  })
+  await settleAfresh(registry, repository, { isRebuilt: true })
 }
 
-type Apply = (known: KnownRows, changes: readonly Change[], generation: number) => Promise<void>
-
 /** Begins again when the index is replaced meanwhile: an empty one must not pass for a repository without content. */
-async function settleAfresh(registry: Registry, repository: RepositoryName, apply: Apply, { isRebuilt = false } = {}): Promise<number> {
+async function settleAfresh(registry: Registry, repository: RepositoryName, { isRebuilt = false } = {}): Promise<number> {
   const { settlement, rows, volume } = registry
   if (settlement.failed.has(repository)) await volume.driver.syncAll() // what a failed commit renamed may be seen but not durable
   for (;;) {
@@ -102,7 +99,9 @@ async function settleAfresh(registry: Registry, repository: RepositoryName, appl
     settlement.doubtful.delete(repository)
     const known = isRebuilt ? noRows(id) : readKnownRows(registry, id)
     const changes = await findChanges(registry, repository, known)
-    if (rows.generation === generation) await applyUnlessReplaced(rows, generation, () => apply(known, changes, generation))
+    const apply = async (): Promise<void> =>
+      isRebuilt ? applyAtOnce(rows, [(index) => deleteRowsOf(index, id), ...changes]) : applyChanges(registry, generation, changes)
+    if (rows.generation === generation) await applyUnlessReplaced(rows, generation, apply)
     if (rows.generation !== generation || settlement.heals !== heals) continue
     believe(registry, repository)
     return changes.length
