@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as wait } from 'node:timers/promises'
 import { STATE } from './layout.ts'
+import { isDiskFull } from './volume.ts'
 
 const PATIENCE_MS = 3000 // a predecessor that is being stopped needs a moment
 const WATCH_MS = 1000
@@ -126,7 +127,7 @@ function noteHolder(path: string): void {
   try {
     writeFileSync(`${path}.holder`, `process ${process.pid} on ${hostname()}, started ${new Date().toISOString()}\n`)
   } catch (error) {
-    if (!['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
+    if (!isDiskFull(error)) throw error
   }
 }
 
