@@ -10,7 +10,8 @@ export interface ByteRange {
  * The part of `size` bytes that a `Range` header asks for; `undefined` for no header, for another unit and for several
  * ranges, which a server may ignore (RFC 9110 14.2).
  *
- * @throws OciError `RANGE_INVALID` (416 with `Content-Range: bytes * of size`) when no byte of it exists.
+ * @throws OciError `RANGE_INVALID` (416 with `Content-Range: bytes * of size`) when no byte of it exists, or it ends before
+ * it starts: such a range may be ignored or refused (RFC 9110 14.2), and Distribution refuses it.
  */
 export function parseRange(header: string | undefined, size: number): ByteRange | undefined {
   const match = /^bytes=\s*(\d*)-(\d*)\s*$/i.exec(header ?? '')
@@ -18,7 +19,6 @@ export function parseRange(header: string | undefined, size: number): ByteRange 
   const [, from = '', to = ''] = match
   const first = from ? Number(from) : Math.max(0, size - Number(to))
   const last = from && to ? Math.min(Number(to), size - 1) : size - 1
-  if (from && to && Number(to) < Number(from)) return undefined // RFC 9110 14.1.1: invalid, so ignored
   if (first > last) throw new OciError('RANGE_INVALID', { range: header, size }, { headers: { 'Content-Range': `bytes */${size}` } })
   return { first, last }
 }

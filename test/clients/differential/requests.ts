@@ -41,6 +41,7 @@ const blobs: Scenario = {
     ask('GET /v2/blobs/blobs/{layer}', { Range: 'bytes=-5' }),
     ask('GET /v2/blobs/blobs/{layer}', { Range: 'bytes=0-999' }),
     ask('GET /v2/blobs/blobs/{layer}', { Range: 'bytes=900-999' }),
+    ask('GET /v2/blobs/blobs/{layer}', { Range: 'bytes=6-2' }),
     ask('GET /v2/blobs/blobs/{layer}', { Range: 'lines=1-2' }),
     ask('HEAD /v2/blobs/blobs/{layer}', { Range: 'bytes=2-6' }),
     ask('GET /v2/blobs/blobs/{layer}', { 'If-None-Match': '"{layer}"' }),
