@@ -43,6 +43,15 @@ export class RequestBody extends Readable {
     this.#request.resume()
   }
 
+  /**
+   * Frees a chunk at once. Left to the garbage collector, chunks fill what it allows outside its heap every 64 MB, and each
+   * time it looks through all of the heap: a quarter of what a push costs.
+   */
+  recycle(chunk: Buffer): void {
+    const memory = chunk.buffer
+    if (memory instanceof ArrayBuffer && memory.byteLength === chunk.length) memory.transfer(0)
+  }
+
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     this.#request.off('data', this.#onData).off('end', this.#onEnd).off('close', this.#onClose).off('error', this.#onClose)
     this.#request.pause()

@@ -40,8 +40,8 @@ export interface Driver {
 /** A file's bytes in order, in chunks of any size. */
 export interface ByteStream extends Readable {
   /**
-   * Says that nobody looks at a chunk any more: bytes that follow may be read into it. A new chunk for each read makes
-   * the garbage collector work as hard as everything else together.
+   * Says that nobody looks at a chunk any more: bytes that follow may be read into it, or its memory is freed. Chunks that
+   * are left to the garbage collector make it work as hard as everything else together.
    */
   recycle?(chunk: Buffer): void
 }

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto'
-import { type Readable, Writable } from 'node:stream'
+import { Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { LRUCache } from 'lru-cache'
 import { type Digest, type DigestAlgorithm, DigestHash } from '../oci/digest.ts'
 import { OciError } from '../oci/error.ts'
 import type { RepositoryName } from '../oci/name.ts'
-import type { WriteHandle } from './driver.ts'
+import type { ByteStream, WriteHandle } from './driver.ts'
 import { uploadData, uploadFolder, uploadStartedAt } from './layout.ts'
 import type { Volume } from './volume.ts'
 
@@ -15,7 +15,7 @@ const REMEMBERED_HASHES = 10_000
 const ID = /^[a-zA-Z0-9_=-][a-zA-Z0-9_.=-]{0,127}$/ // Distribution's pattern, never a dot first
 
 export interface UploadChunk {
-  readonly body: Readable
+  readonly body: ByteStream
   /** Where the client says its bytes start. */
   readonly offset?: number
   /** How many bytes the client says it sends. */
@@ -162,7 +162,7 @@ export class UploadStore {
   async #receive(id: string, handle: WriteHandle, { body, signal }: UploadChunk): Promise<void> {
     const known = this.#hashes.get(id)
     const running = known?.size === handle.size ? known : undefined
-    const sink = new UploadSink(handle, running)
+    const sink = new UploadSink(handle, running, body)
     try {
       await pipeline(body, sink, signal ? { signal } : {})
     } catch (error) {
@@ -193,12 +193,14 @@ class UploadSink extends Writable {
   readonly #handle: WriteHandle
   readonly #running: RunningHash | undefined
   #pending: Promise<void> = Promise.resolve()
+  readonly #source: ByteStream
   #nextWriteBack: number
 
-  constructor(handle: WriteHandle, running: RunningHash | undefined) {
+  constructor(handle: WriteHandle, running: RunningHash | undefined, source: ByteStream) {
     super({ highWaterMark: BUFFER, decodeStrings: true })
     this.#handle = handle
     this.#running = running
+    this.#source = source
     this.#nextWriteBack = handle.size + WRITE_BACK_EVERY
   }
 
@@ -233,6 +235,7 @@ class UploadSink extends Writable {
     if (this.#running) for (const chunk of chunks) this.#running.hash.update(chunk)
     await writing
     if (this.#running) this.#running.size = this.#handle.size
+    for (const chunk of chunks) this.#source.recycle?.(chunk)
     if (this.#handle.size < this.#nextWriteBack) return
     this.#handle.startWriteBack()
     this.#nextWriteBack += WRITE_BACK_EVERY
