@@ -33,7 +33,8 @@ const importTable: Readonly<Record<string, readonly string[]>> = {
   onboarding: ['pki', 'access', 'metadata'],
   http: ['oci', 'registry', 'access', 'onboarding', 'pki', 'observability'],
   cli: ['app.ts', 'config', 'observability', 'oci', 'volume', 'metadata', 'registry', 'access', 'onboarding', 'pki'],
-  'app.ts': ['oci', 'config', 'pki', 'observability', 'volume', 'metadata', 'registry', 'access', 'onboarding', 'http'],
+  'settings.ts': ['config', 'http', 'observability', 'registry'],
+  'app.ts': ['settings.ts', 'oci', 'config', 'pki', 'observability', 'volume', 'metadata', 'registry', 'access', 'onboarding', 'http'],
   'main.ts': ['cli'],
 }
 

@@ -8,16 +8,18 @@ import { openHtpasswd } from './access/htpasswd.ts'
 import type { Config } from './config/schema.ts'
 import { AdminSocket } from './http/admin.ts'
 import { createObserver } from './http/log-requests.ts'
-import { createServer, type HttpServer } from './http/server.ts'
-import type { HttpSettings } from './http/settings.ts'
+import { createServer } from './http/server.ts'
 import { TlsFiles } from './http/tls-files.ts'
 import { IN_MEMORY, openIndex, openState } from './metadata/connect.ts'
+import { healthChecks } from './observability/health-checks.ts'
+import { HealthMonitor } from './observability/health-monitor.ts'
 import { createLogger } from './observability/log.ts'
 import { createMetrics, type Metrics } from './observability/metrics.ts'
 import type { Problem } from './pki/certificate-problems.ts'
 import { refuseProblems } from './pki/server-certificate.ts'
 import { startHousekeeping } from './registry/housekeeping.ts'
 import { closeRegistry, openRegistry, type Registry, type RegistryEvent } from './registry/registry.ts'
+import { housekeeping, httpSettings, urlOf } from './settings.ts'
 import { FilesystemDriver } from './volume/filesystem.ts'
 import { CACHE, STATE } from './volume/layout.ts'
 import { findNetworkFileSystem, VolumeLock } from './volume/lock.ts'
@@ -109,11 +111,8 @@ interface Edge {
  * privileges the volume does not need.
  */
 export async function startServer(config: Config, options: ServerOptions = {}): Promise<RunningServer> {
-  const log = createLogger(config.log)
-  const metrics = createMetrics()
-  const edge = { log, metrics }
-  if (options.configuration) log.info({ file: options.configuration }, 'configuration read')
-  for (const warning of options.warnings ?? []) log.warn(warning)
+  const edge = openEdge(config, options)
+  const { log } = edge
   const tls = await openTls(config, edge, options.isStrict === true)
   const root = config.storage.filesystem.rootdirectory
   const owner = findForeignOwner(root)
@@ -121,7 +120,8 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   const volume = await openVolume(root, volumeOptions(config, edge))
   warnOfNetwork(root, log)
   const authenticator = await openAuthenticator(config, edge)
-  const server = createServer({ ...serverParts(config, volume.registry, edge, tls), authenticator, tls })
+  const { monitor, ...parts } = serverParts(config, volume.registry, edge, tls)
+  const server = createServer({ ...parts, authenticator, tls })
   actAs(undefined)
   await server.listen().catch((error: unknown) => {
     volume.close()
@@ -130,9 +130,11 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   becomeForGood(owner)
   const admin = await openAdminSocket(root, volume.registry, log)
   startHousekeeping(volume.registry, housekeeping(config, edge))
-  const url = urlOf(config, server, tls !== undefined)
+  monitor.start()
+  const url = urlOf(config.http, server, tls !== undefined)
   log.info({ url }, `listening on ${server.addresses.join(', ')}`)
   const stop = async (): Promise<void> => {
+    monitor[Symbol.dispose]()
     await server.close(config.http.draintimeout)
     await admin?.close()
     await Promise.all([tls?.[Symbol.asyncDispose](), authenticator?.[Symbol.asyncDispose]()])
@@ -142,15 +144,16 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   return { addresses: server.addresses, url, stop }
 }
 
+function openEdge(config: Config, { configuration, warnings = [] }: ServerOptions): Edge {
+  const log = createLogger(config.log)
+  if (configuration) log.info({ file: configuration }, 'configuration read')
+  for (const warning of warnings) log.warn(warning)
+  return { log, metrics: createMetrics() }
+}
+
 function warnOfNetwork(root: string, log: Logger): void {
   const network = findNetworkFileSystem(root)
   if (network) log.warn(`the volume is on ${network}: its locks and syncs promise less than a local disk's, so keep to one server and to backups`)
-}
-
-function urlOf(config: Config, server: HttpServer, isTls: boolean): string {
-  if (config.http.host) return config.http.host
-  const address = (server.addresses[0] ?? '').replace(/^(?:\[::\]|0\.0\.0\.0):/, 'localhost:')
-  return `${isTls ? 'https' : 'http'}://${address}`
 }
 
 async function openTls(config: Config, { log, metrics }: Edge, isStrict: boolean): Promise<TlsFiles | undefined> {
@@ -231,50 +234,16 @@ function showSettling({ settled, repositories }: { settled: number; repositories
   log.info(`compared ${settled} of ${repositories} repositories with the volume`)
 }
 
-function serverParts(config: Config, registry: Registry, edge: Edge, tls: TlsFiles | undefined) {
-  const { metrics } = edge
+function serverParts(config: Config, registry: Registry, { log, metrics }: Edge, tls: TlsFiles | undefined) {
+  const monitor = new HealthMonitor(healthChecks(config.health, config.storage.filesystem.rootdirectory))
   const health = {
+    failing: () => monitor.failing(),
+    setDown: (isDown: boolean) => monitor.setDown(isDown),
     problems: () => (registry.standing.refusal && !config.storage.maintenance.readonly.enabled ? [registry.standing.refusal] : []),
     warnings: () => (tls?.problems() ?? []).map(({ sentence }) => sentence),
   }
   const source = { contentType: metrics.registry.contentType, render: () => metrics.registry.metrics() }
-  return { registry, settings: httpSettings(config), observer: createObserver(config.log, edge), health, metrics: source }
-}
-
-function httpSettings({ http, storage, catalog, tags }: Config): Partial<HttpSettings> {
-  return {
-    addr: http.addr,
-    net: http.net,
-    host: http.host,
-    prefix: `${http.prefix}/`,
-    relativeUrls: http.relativeurls,
-    headers: http.headers,
-    deletionEnabled: storage.delete.enabled,
-    readOnly: storage.maintenance.readonly.enabled,
-    catalogMaxEntries: catalog.maxentries,
-    tagsMaxTags: tags.maxtags,
-    metricsPath: '/metrics',
-    debug: http.debug.addr ? { addr: http.debug.addr, metricsPath: http.debug.prometheus.enabled ? http.debug.prometheus.path : undefined } : undefined,
-  }
-}
-
-function housekeeping(config: Config, { log, metrics }: Edge): Parameters<typeof startHousekeeping>[1] {
-  const { uploadpurging, readonly } = config.storage.maintenance
-  return {
-    purge: { ...uploadpurging, enabled: uploadpurging.enabled && !readonly.enabled },
-    gc: { ...config.lacre.gc, interval: readonly.enabled ? 0 : config.lacre.gc.interval },
-    onSwept: ({ repository, id }) => {
-      metrics.uploadsPurged.inc()
-      log.info({ repository, upload: id }, 'an upload that was never finished is removed')
-    },
-    onCollected: ({ blobs, bytes }) => {
-      metrics.collections.inc({ outcome: 'done' })
-      metrics.collectedBlobs.inc(blobs)
-      metrics.collectedBytes.inc(bytes)
-      log.info({ blobs, bytes }, 'garbage collected')
-    },
-    onFailure: (task, cause) => log.error({ err: cause }, `could not ${task}`),
-  }
+  return { registry, settings: httpSettings(config), observer: createObserver(config.log, { log, metrics }), health, metrics: source, monitor }
 }
 
 const ADMIN_SOCKET_NOTE = `${STATE}/admin.socket`

@@ -1,16 +1,10 @@
 import { z } from 'zod'
-import type { ConfigProblem } from './config-error.ts'
+import type { Findings } from './config-error.ts'
 import { listKeys, unwrap } from './keys.ts'
 import { configSchema } from './schema.ts'
 import { findNearestName } from './suggest.ts'
-import { isNull, placeOf, type Section, type Tree } from './tree.ts'
+import { isNull, newSection, placeOf, type Section, type Tree } from './tree.ts'
 import { isBlank, type UnsupportedKey, unsupportedKeys } from './unsupported.ts'
-
-/** What a look at a configuration found. */
-export interface Findings {
-  readonly problems: ConfigProblem[]
-  readonly warnings: string[]
-}
 
 /** Sections whose keys choose an implementation: an unknown one there is an error, as in Distribution. */
 const CHOICES: Readonly<Record<string, string>> = { storage: 'storage driver', auth: 'kind of auth' }
@@ -30,6 +24,7 @@ function checkSection(section: Section, schema: z.ZodObject, path: string, findi
 }
 
 function checkKnown(node: Tree, schema: z.core.$ZodType, path: string, findings: Findings): boolean {
+  if (schema instanceof z.ZodArray) return checkItems(node, unwrap(schema.element), path, findings)
   const isSection = schema instanceof z.ZodObject || schema instanceof z.ZodRecord
   if (!isSection) return true
   if (isNull(node)) return false
@@ -39,6 +34,17 @@ function checkKnown(node: Tree, schema: z.core.$ZodType, path: string, findings:
   }
   if (schema instanceof z.ZodObject) checkSection(node, schema, path, findings)
   return true
+}
+
+/** A list of sections, as health's checks are. */
+function checkItems(node: Tree, item: z.core.$ZodType, path: string, findings: Findings): boolean {
+  if (isNull(node)) return false
+  if (node.kind === 'list') {
+    for (const [index, child] of node.items.entries()) if (!checkKnown(child, item, `${path}.${index}`, findings)) node.items[index] = newSection(child)
+    return true
+  }
+  findings.problems.push({ path, ...placeOf(node), message: 'takes a list', suggestion: `begin each item of ${path} with "- "` })
+  return false
 }
 
 /** A key that the schema does not have. Returns whether to keep it: a section of which only parts are foreign stays to be emptied. */
@@ -60,7 +66,7 @@ function reportUnsupported(row: UnsupportedKey, node: Tree, findings: Findings):
   const isChosen = isChoice(path) // naming a driver chooses it, with or without parameters
   if (isBlank(node) && !isChosen) return false
   if (effect === 'refused') findings.problems.push({ path, ...placeOf(node), message: why, ...(suggestion ? { suggestion } : {}) })
-  if (effect === 'ignored') findings.warnings.push(`${path} ${why} (${node.where})`)
+  if (effect === 'ignored') findings.warnings.push({ path, ...placeOf(node), message: why })
   return false
 }
 
@@ -73,8 +79,8 @@ function reportUnknown(node: Tree, path: string, findings: Findings): void {
     findings.problems.push({ path, ...placeOf(node), message: `is no ${kind} that lacre knows`, suggestion: suggestion ?? known })
     return
   }
-  const subject = isVariable(node.where) ? `${node.where} sets no known key and is ignored` : `${path} is no known key and is ignored (${node.where})`
-  findings.warnings.push(suggestion ? `${subject}: ${suggestion}` : subject)
+  const subject = isVariable(node.where) ? { path: '', message: 'sets no known key and is ignored' } : { path, message: 'is no known key and is ignored' }
+  findings.warnings.push({ ...subject, ...placeOf(node), ...(suggestion ? { suggestion } : {}) })
 }
 
 /** A known key beside it with nearly this name, else a key elsewhere with exactly this name (a wrong indentation). */
@@ -84,21 +90,22 @@ function findMeant(path: string): string | undefined {
   const above = parts.slice(0, -1).join('.')
   const beside = findNearestName(name, namesBelow(above))
   if (beside) return above ? `${above}.${beside}` : beside
-  const elsewhere = knownPaths().filter((known) => known.endsWith(`.${name.toLowerCase()}`))
+  const elsewhere = knownPaths().filter((known) => known.endsWith(`.${name.toLowerCase()}`) && !known.includes('<'))
   return elsewhere.length === 1 ? elsewhere[0] : undefined
 }
 
 function knownPaths(): string[] {
-  const leaves = [...listKeys().map((key) => key.path), ...unsupportedKeys.map((key) => key.path)].filter((path) => !path.includes('<'))
+  const leaves = [...listKeys().map((key) => key.path), ...unsupportedKeys.map((key) => key.path)]
   const sections = leaves.flatMap((path) => path.split('.').map((_, index, parts) => parts.slice(0, index + 1).join('.')))
   return [...new Set(sections)]
 }
 
 function namesBelow(path: string): string[] {
-  const start = path ? `${path}.` : ''
+  const start = path ? `${path.replaceAll(/\.\d+(?=\.|$)/g, '.<n>')}.` : ''
   return knownPaths()
-    .filter((known) => known.startsWith(start) && !known.slice(start.length).includes('.'))
+    .filter((known) => known.startsWith(start))
     .map((known) => known.slice(start.length))
+    .filter((name) => !/[.<]/.test(name))
 }
 
 function exampleBelow(path: string): { suggestion?: string } {

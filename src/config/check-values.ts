@@ -1,4 +1,5 @@
-import { CHOICE_OPTIONS, type Findings } from './check-keys.ts'
+import { CHOICE_OPTIONS } from './check-keys.ts'
+import type { Findings } from './config-error.ts'
 import { findOrigin } from './http-schema.ts'
 import { isListenAddress } from './listen-address.ts'
 import { findNode, placeOf, type Scalar, type Section } from './tree.ts'
@@ -60,10 +61,10 @@ function checkTls(root: Section, { problems, warnings }: Findings): void {
   const clientcas = findNode(root, ['http', 'tls', 'clientcas'])
   const namesAuthorities = clientcas?.kind === 'list' ? clientcas.items.length > 0 : Boolean(clientcas)
   if (clientcas && namesAuthorities && !certificate)
-    warnings.push(`http.tls.clientcas has no effect without http.tls.certificate: no client is checked (${clientcas.where})`)
+    warnings.push({ path: 'http.tls.clientcas', ...placeOf(clientcas), message: 'has no effect without http.tls.certificate: no client is checked' })
   const minimum = scalarAt(root, 'http.tls.minimumtls')
   if (minimum && /^tls1\.[01]$/.test(minimum.text))
-    warnings.push(`http.tls.minimumtls is ${minimum.text}, but TLS 1.2 is the oldest that is spoken (${minimum.where})`)
+    warnings.push({ path: 'http.tls.minimumtls', ...placeOf(minimum), message: `is ${minimum.text}, but TLS 1.2 is the oldest that is spoken` })
 }
 
 /** Distribution takes only a real boolean for `storage.delete.enabled` and ignores anything else. */
@@ -71,9 +72,8 @@ function checkDeletion(root: Section, { warnings }: Findings): void {
   const section = findNode(root, ['storage', 'delete'])
   const node = scalarAt(root, 'storage.delete.enabled')
   if (section?.kind !== 'section' || !node || typeof node.value === 'boolean') return
-  warnings.push(
-    `storage.delete.enabled is not true or false but ${JSON.stringify(node.text.slice(0, 60))}, so deletion stays off: write it without quotes (${node.where})`,
-  )
+  const message = `is not true or false but ${JSON.stringify(node.text.slice(0, 60))}, so deletion stays off`
+  warnings.push({ path: 'storage.delete.enabled', ...placeOf(node), message, suggestion: 'write it without quotes' })
   section.entries.delete('enabled')
 }
 
@@ -82,7 +82,8 @@ function checkHost(root: Section, { warnings }: Findings): void {
   const section = findNode(root, ['http'])
   const node = scalarAt(root, 'http.host')
   if (section?.kind !== 'section' || !node || findOrigin(node.text)) return
-  if (node.text) warnings.push(`http.host is no URL and is ignored: write https://${node.text.slice(0, 60)} (${node.where})`)
+  const suggestion = `write https://${node.text.slice(0, 60)}`
+  if (node.text) warnings.push({ path: 'http.host', ...placeOf(node), message: 'is no URL and is ignored', suggestion })
   section.entries.delete('host')
 }
 
@@ -98,7 +99,7 @@ function checkNanoseconds(root: Section, { warnings }: Findings): void {
   for (const path of DURATIONS) {
     const node = scalarAt(root, path)
     const isTiny = Number.isInteger(node?.value) && Number(node?.value) > 0 && Number(node?.value) < 1e6
-    if (node && isTiny) warnings.push(`${path} is ${node.text} nanoseconds: write ${node.text}s for seconds (${node.where})`)
+    if (node && isTiny) warnings.push({ path, ...placeOf(node), message: `is ${node.text} nanoseconds`, suggestion: `write ${node.text}s for seconds` })
   }
 }
 

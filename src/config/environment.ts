@@ -1,5 +1,4 @@
-import type { Findings } from './check-keys.ts'
-import type { ConfigProblem } from './config-error.ts'
+import type { ConfigProblem, Findings } from './config-error.ts'
 import { isNull, type List, newSection, type Section, type Tree } from './tree.ts'
 import { readYaml } from './yaml.ts'
 
@@ -41,15 +40,19 @@ function isFromKubernetes(name: string, value: string): boolean {
 
 function applyVariable(root: Section, name: string, value: string, { problems, warnings }: Findings): void {
   const pieces = name.slice(PREFIX.length).split('_')
-  if (pieces.some((piece) => piece === '') || !/^[A-Z]/.test(pieces[0] ?? '')) return void warnings.push(`${name} sets no known key and is ignored`)
-  if (pieces[0] === 'VERSION') return void warnings.push(`${name} is ignored: the version is that of the file`)
+  if (pieces.some((piece) => piece === '') || !/^[A-Z]/.test(pieces[0] ?? ''))
+    return void warnings.push({ path: '', where: name, message: 'sets no known key and is ignored' })
+  if (pieces[0] === 'VERSION') return void warnings.push({ path: '', where: name, message: 'is ignored: the version is that of the file' })
 
   const read = readYaml(value, name, false)
   if (!read.tree) return void problems.push(...read.problems.map((problem) => toProblem(problem, name, pieces)))
-  if (isLost(read.tree, value)) warnings.push(`${name} reads as empty, because YAML gives its first character a meaning: put quotes inside the value`)
+  if (isLost(read.tree, value)) {
+    const message = 'reads as empty, because YAML gives its first character a meaning'
+    warnings.push({ path: '', where: name, message, suggestion: 'put quotes inside the value' })
+  }
   const trouble = setAt(root, pieces, read.tree, name)
   if (trouble?.kind === 'problem') problems.push({ path: trouble.path, where: name, message: trouble.message })
-  if (trouble?.kind === 'ignored') warnings.push(`${name} is ignored: ${trouble.message}`)
+  if (trouble?.kind === 'ignored') warnings.push({ path: '', where: name, message: `is ignored: ${trouble.message}` })
 }
 
 function toProblem(problem: ConfigProblem, name: string, pieces: readonly string[]): ConfigProblem {

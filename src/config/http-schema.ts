@@ -45,10 +45,10 @@ export const httpSchema = z.object({
     type: 'a path',
     accept: findPrefix,
   }).default(''),
-  secret: text('Secret that signs the state of uploads; random at each start when unset.', { secret: true }).optional(),
+  secret: text('Accepted and not needed: the state of uploads is on the volume, so nothing is signed.', { secret: true }).optional(),
   relativeurls: flag('Whether Location headers are paths instead of URLs.').default(false),
   draintimeout: duration('How long requests under way may go on after SIGTERM; 0 stops at once.').default(0),
-  headers: z.record(headerName(), headerValues()).prefault({}),
+  headers: z.record(headerName(), headerValues('Header added to every answer, as a list of values.')).prefault({}),
   debug: debugSchema.prefault({}),
   tls: tlsSchema.prefault({}),
 })
@@ -75,12 +75,13 @@ function findPrefix(value: string): string | undefined {
   return inner && `/${inner}`
 }
 
-function headerName() {
+export function headerName() {
   return z.string().refine((name) => succeeds(() => validateHeaderName(name)), 'is no header name')
 }
 
-function headerValues() {
-  return texts('Header added to every answer, as a list of values.', {
+export function headerValues(description: string, facts: { secret?: true } = {}) {
+  return texts(description, {
+    ...facts,
     type: 'a list of header values',
     accept: (value) => (succeeds(() => validateHeaderValue('x', value)) ? value : undefined),
   })

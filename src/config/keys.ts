@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { configSchema } from './schema.ts'
 import type { KeyFacts } from './values.ts'
 
-/** A key of the schema with what a reader may know of it. `<name>` stands for a name that the configuration chooses. */
+/** A key of the schema with what a reader may know of it. `<name>` stands for a name that the configuration chooses, `<n>` for a place in a list. */
 export interface ConfigKey extends KeyFacts {
   readonly path: string
   /** The effective value when nobody sets it; absent where there is none. */
@@ -27,6 +27,7 @@ export function findKeyFacts(path: readonly PropertyKey[]): KeyFacts | undefined
     const inner: z.core.$ZodType | undefined = schema && unwrap(schema)
     if (inner instanceof z.ZodObject) schema = inner.shape[String(part)]
     else if (inner instanceof z.ZodRecord) schema = inner.valueType
+    else if (inner instanceof z.ZodArray) schema = inner.element
     else return factsOf(inner)
   }
   return factsOf(schema && unwrap(schema))
@@ -41,6 +42,7 @@ function collect(schema: z.core.$ZodType, path: string): ConfigKey[] {
   const inner = unwrap(schema)
   if (inner instanceof z.ZodObject) return Object.entries(inner.shape).flatMap(([key, child]) => collect(child, path ? `${path}.${key}` : key))
   if (inner instanceof z.ZodRecord) return collect(inner.valueType, `${path}.<name>`)
+  if (inner instanceof z.ZodArray) return collect(inner.element, `${path}.<n>`)
   const facts = factsOf(inner)
   if (!facts) return []
   return [{ path, ...facts, ...(schema instanceof z.ZodDefault ? { fallback: schema.def.defaultValue } : {}) }]

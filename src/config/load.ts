@@ -1,9 +1,9 @@
 import { access, readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
 import type { z } from 'zod'
-import { checkKeys, type Findings } from './check-keys.ts'
+import { checkKeys } from './check-keys.ts'
 import { checkValues } from './check-values.ts'
-import { ConfigError, type ConfigProblem } from './config-error.ts'
+import { ConfigError, type ConfigProblem, type Findings, formatFinding } from './config-error.ts'
 import { applyEnvironment, CONFIGURATION_PATH, chooseType, type Environment } from './environment.ts'
 import { type Config, configSchema } from './schema.ts'
 import { findSources } from './sources.ts'
@@ -35,6 +35,8 @@ export interface LoadedConfig {
   readonly sources: ReadonlyMap<string, string>
   /** Sentences about what is ignored or surprising. */
   readonly warnings: readonly string[]
+  /** The same, each with its key and place. */
+  readonly findings: readonly ConfigProblem[]
   /** The file that was read; absent when there was none. */
   readonly path?: string
 }
@@ -70,7 +72,7 @@ function parseConfig(text: string, name: string | undefined, environment: Enviro
   const reported = new Set(findings.problems.map((problem) => problem.path))
   const all = [...findings.problems, ...issues.filter((issue) => !reported.has(issue.path))]
   if (!result.success || all.length > 0) throw new ConfigError(all, findings.warnings)
-  return { config: result.data, sources: findSources(result.data, tree), warnings: findings.warnings }
+  return { config: result.data, sources: findSources(result.data, tree), warnings: findings.warnings.map(formatFinding), findings: findings.warnings }
 }
 
 /** The folder that holds everything where no configuration says so: LACRE_DATA, else `lacre-data` here. */

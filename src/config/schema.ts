@@ -1,6 +1,7 @@
 import { z } from 'zod'
+import { healthSchema } from './health-schema.ts'
 import { httpSchema } from './http-schema.ts'
-import { choice, duration, flag, pageSize, text } from './values.ts'
+import { choice, count, duration, flag, text } from './values.ts'
 
 const HOUR_MS = 3_600_000
 
@@ -65,8 +66,9 @@ export const configSchema = z.object({
   storage: storageSchema.prefault({}),
   auth: authSchema.prefault({}),
   http: httpSchema.prefault({ addr: undefined }),
-  catalog: z.object({ maxentries: pageSize('Most repositories in one page of the catalog.', 1000) }).prefault({}),
-  tags: z.object({ maxtags: pageSize('Most tags in one page of a list.', 1000) }).prefault({}),
+  health: healthSchema.prefault({}),
+  catalog: z.object({ maxentries: count('Most repositories in one page of the catalog.', 1000) }).prefault({}),
+  tags: z.object({ maxtags: count('Most tags in one page of a list.', 1000) }).prefault({}),
   lacre: lacreSchema.prefault({}),
 })
 

@@ -1,12 +1,20 @@
 import { findNode, type Tree } from './tree.ts'
 
-/** Effective keys with their values, sections dissolved: `http.tls.clientcas` → list. */
+/** Effective keys with their values, sections and lists of them dissolved: `http.tls.clientcas` → list, `health.file.0.file` → text. */
 export function flatten(config: object): [path: readonly string[], value: unknown][] {
   return Object.entries(config).flatMap(([key, value]): [readonly string[], unknown][] => {
-    const isSection = typeof value === 'object' && value !== null && !Array.isArray(value)
-    if (!isSection) return value === undefined ? [] : [[[key], value]]
+    if (value === undefined) return []
+    if (!isSection(value) && !isListOfSections(value)) return [[[key], value]]
     return flatten(value).map(([path, leaf]) => [[key, ...path], leaf])
   })
+}
+
+function isSection(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function isListOfSections(value: unknown): value is object[] {
+  return Array.isArray(value) && value.length > 0 && value.every(isSection)
 }
 
 /** Where each effective key comes from; what the sources do not name is the schema's `default`. */

@@ -11,7 +11,11 @@ export interface KeyFacts {
   readonly unit?: 'milliseconds'
   /** Never shown. */
   readonly secret?: true
+  /** JSON Schema's words for what may be written, as far as they reach. */
+  readonly json: Readonly<Record<string, unknown>>
 }
+
+const JSON_TEXT = { type: ['string', 'number', 'boolean'] } as const // a text is taken as it is written: 0123, yes
 
 /**
  * A key's value, from a scalar of the file or environment or, for `defaultConfig`, from a plain value.
@@ -34,14 +38,14 @@ export function text<T extends string = string>(
   options: { type?: string; secret?: true; accept?: (value: string) => T | undefined } = {},
 ) {
   const { type = 'a text', accept = (value: string) => value as T, ...facts } = options
-  return leaf({ type, description, ...facts }, (input) => {
+  return leaf({ type, description, json: JSON_TEXT, ...facts }, (input) => {
     const value = findText(input)
     return value === undefined ? undefined : accept(value)
   })
 }
 
 export function flag(description: string) {
-  return leaf({ type: 'true or false, without quotes', description }, (input) => {
+  return leaf({ type: 'true or false, without quotes', description, json: { type: 'boolean' } }, (input) => {
     const value = isScalar(input) ? input.value : input
     return typeof value === 'boolean' ? value : undefined
   })
@@ -49,34 +53,41 @@ export function flag(description: string) {
 
 /** One of a few words, in any case. */
 export function choice<const T extends string>(description: string, words: readonly T[]) {
-  return leaf({ type: `one of ${words.join(', ')}`, description }, (input) => {
+  return leaf({ type: `one of ${words.join(', ')}`, description, json: { enum: words } }, (input) => {
     const value = findText(input)?.toLowerCase()
     return words.find((word) => word === value)
   })
 }
 
 /** A whole number; one below 1 means the default, as in Distribution. */
-export function pageSize(description: string, fallback: number) {
-  return leaf({ type: 'a whole number', description }, (input) => {
+export function count(description: string, fallback: number) {
+  return leaf({ type: 'a whole number', description, json: { type: 'integer' } }, (input) => {
     const value = isScalar(input) ? input.value : input
     if (!Number.isSafeInteger(value)) return undefined
     return (value as number) > 0 ? (value as number) : fallback
   }).default(fallback)
 }
 
-/** Go's syntax or integer nanoseconds in the file and environment; milliseconds in the effective configuration. */
-export function duration(description: string, options: { positive?: boolean } = {}) {
-  const type = `a duration such as 10s, 1h30m or 168h${options.positive ? ', above zero' : ''}`
-  return leaf({ type, description, unit: 'milliseconds' }, (input) => {
+/**
+ * Go's syntax or integer nanoseconds in the file and environment; milliseconds in the effective configuration.
+ *
+ * @param options.ofZero what 0 means, in milliseconds, where it means something else
+ */
+export function duration(description: string, options: { positive?: boolean; ofZero?: number } = {}) {
+  const { positive = false, ofZero = 0 } = options
+  const type = `a duration such as 10s, 1h30m or 168h${positive ? ', above zero' : ''}`
+  return leaf({ type, description, unit: 'milliseconds', json: { type: ['string', 'integer'] } }, (input) => {
     const value = findMilliseconds(input)
-    return value === undefined || value < 0 || (options.positive && value === 0) ? undefined : value
+    if (value === undefined || value < 0 || (positive && value === 0)) return undefined
+    return value || ofZero
   })
 }
 
 /** A list of texts; a single text is a list of one. */
-export function texts(description: string, options: { type?: string; accept?: (value: string) => string | undefined } = {}) {
-  const { type = 'a list of texts', accept = (value: string) => value } = options
-  return leaf({ type, description }, (input) => {
+export function texts(description: string, options: { type?: string; secret?: true; accept?: (value: string) => string | undefined } = {}) {
+  const { type = 'a list of texts', accept = (value: string) => value, ...facts } = options
+  const json = { oneOf: [{ type: 'array', items: JSON_TEXT }, JSON_TEXT] }
+  return leaf({ type, description, json, ...facts }, (input) => {
     const items = Array.isArray(input) ? input : [input]
     const values = items.map((item) => findText(item)).map((value) => (value === undefined ? undefined : accept(value)))
     return values.every((value) => value !== undefined) ? values : undefined

@@ -20,12 +20,12 @@ const DEPTH_LIMIT = 32 // deeper than any key; stops an alias inside its own anc
 export interface ReadYaml {
   readonly tree: Tree | undefined
   readonly problems: readonly ConfigProblem[]
-  readonly warnings: readonly string[]
+  readonly warnings: readonly ConfigProblem[]
 }
 
 interface Reader {
   readonly document: Document
-  readonly warnings: string[]
+  readonly warnings: ConfigProblem[]
   readonly locate: (node: unknown) => { where: string; line?: number }
 }
 
@@ -43,7 +43,7 @@ export function readYaml(text: string, source: string, isFile: boolean): ReadYam
   const problems = document.errors.map((error) => ({ path: '', ...placeOf(error.pos[0]), message: `is not valid YAML: ${lowerFirst(error.message)}` }))
   if (problems.length > 0) return { tree: undefined, problems, warnings: [] }
 
-  const warnings: string[] = []
+  const warnings: ConfigProblem[] = []
   const locate = (node: unknown) => placeOf((node as Node | null)?.range?.[0] ?? 0)
   try {
     return { tree: readNode({ document, warnings, locate }, document.contents, '', 0), problems, warnings }
@@ -74,7 +74,7 @@ function readMap(reader: Reader, map: YAMLMap, path: string, depth: number): Sec
   for (const pair of map.items.filter((item) => !isMerge(item))) {
     const key = keyOf(pair)
     const keyPath = path ? `${path}.${key}` : key
-    if (section.entries.has(key)) reader.warnings.push(`${keyPath} is written twice: the last one counts (${reader.locate(pair.key).where})`)
+    if (section.entries.has(key)) reader.warnings.push({ path: keyPath, ...reader.locate(pair.key), message: 'is written twice: the last one counts' })
     section.entries.set(key, withLine(readNode(reader, pair.value, keyPath, depth + 1), reader.locate(pair.key)))
   }
   for (const merge of map.items.filter(isMerge)) addMerged(section, readNode(reader, merge.value, path, depth + 1))

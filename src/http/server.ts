@@ -1,8 +1,10 @@
 import type { Authenticator } from '../access/authenticate.ts'
 import type { Registry } from '../registry/registry.ts'
 import { authenticate } from './authenticate.ts'
+import { debugRoutes } from './debug.ts'
 import { answerApi, type Service } from './dispatch.ts'
-import { debugHealth, type Health, live, type MetricsSource, metrics, ready } from './health.ts'
+import { fixed } from './fixed.ts'
+import { type Health, live, type MetricsSource, metrics, ready, whileHealthy } from './health.ts'
 import { Listener } from './listener.ts'
 import type { HttpObserver } from './observer.ts'
 import { empty, type Reply, text } from './reply.ts'
@@ -66,12 +68,15 @@ function createMainListener(options: HttpServerOptions, settings: HttpSettings):
     settings,
     tls,
     routes: {
-      '/': fixed('root', async () => empty(200, { 'Cache-Control': 'no-cache' })),
+      '/': whileHealthy(
+        health,
+        fixed('root', async () => empty(200, { 'Cache-Control': 'no-cache' })),
+      ),
       '/healthz': fixed('healthz', async () => live()),
       '/readyz': fixed('readyz', async () => ready(health)),
       ...metricsRoute(settings.metricsPath, options.metrics, authenticator),
     },
-    fallback: apiBelow(settings.prefix, service),
+    fallback: whileHealthy(health, apiBelow(settings.prefix, service)),
     createServe: (isDraining) => createServe({ settings, observer, isDraining }),
   })
 }
@@ -82,7 +87,7 @@ function createDebugListener({ observer, health, metrics }: HttpServerOptions, s
     addr: debug.addr,
     settings: { ...settings, net: 'tcp' },
     routes: {
-      '/debug/health': fixed('debug', async () => debugHealth(health)),
+      ...debugRoutes(health),
       '/healthz': fixed('healthz', async () => live()),
       '/readyz': fixed('readyz', async () => ready(health)),
       ...metricsRoute(debug.metricsPath, metrics, undefined),
@@ -90,13 +95,6 @@ function createDebugListener({ observer, health, metrics }: HttpServerOptions, s
     fallback: async () => notFound(),
     createServe: (isDraining) => createServe({ settings: { ...settings, headers: {} }, observer, isDraining }),
   })
-}
-
-function fixed(id: string, answer: () => Promise<Reply>): Answer {
-  return ({ request: { method }, findings }) => {
-    findings.endpoint = id
-    return method === 'GET' || method === 'HEAD' ? answer() : Promise.resolve(text(405, 'Method not allowed\n', { Allow: 'GET, HEAD' }))
-  }
 }
 
 function metricsRoute(path: string | undefined, source: MetricsSource | undefined, authenticator: Authenticator | undefined): Record<string, Answer> {

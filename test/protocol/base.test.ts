@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { Health } from '../../src/http/health.ts'
+import { HealthMonitor } from '../../src/observability/health-monitor.ts'
 import { OciError } from '../../src/oci/error.ts'
 import { authenticatorFor, startRegistry } from '../support/registry.ts'
 
@@ -38,8 +40,10 @@ test('/ and health answer without credentials, the API does not', async () => {
   assert.equal((await registry.get('/v2/')).status, 401)
 })
 
+const well: Health = { failing: () => ({}), problems: () => [], warnings: () => [], setDown: () => undefined }
+
 test('readiness says what is wrong', async () => {
-  await using registry = await startRegistry({ health: { problems: () => ['the disk is gone'], warnings: () => ['the certificate ends soon'] } })
+  await using registry = await startRegistry({ health: { ...well, problems: () => ['the disk is gone'], warnings: () => ['the certificate ends soon'] } })
   const reply = await registry.get('/readyz')
   assert.equal(reply.status, 503)
   assert.equal(reply.text, 'not ready\nthe disk is gone\nwarning: the certificate ends soon\n')
@@ -62,6 +66,40 @@ test('the debug address is open and has health and metrics', async () => {
   assert.equal(await (await fetch(`${base}/metrics`)).text(), 'lacre_up 1\n')
   assert.equal((await fetch(`${base}/v2/`)).status, 404)
   assert.equal((await registry.get('/metrics')).status, 404)
+})
+
+test('while a check fails everything but liveness, readiness and metrics answers 503, and the debug address says why', async () => {
+  const checks: Record<string, string> = {}
+  const debug = { addr: '127.0.0.1:0', metricsPath: undefined }
+  const health = { ...well, failing: () => checks }
+  await using registry = await startRegistry({ health, metrics, settings: { debug, metricsPath: '/metrics' } })
+  const statuses = async () => Promise.all(['/', '/v2/', '/nowhere', '/healthz', '/readyz', '/metrics'].map(async (path) => (await registry.get(path)).status))
+  const listed = async () => (await fetch(`http://${registry.server.addresses[1]}/debug/health`)).json()
+  assert.deepEqual([await statuses(), await listed()], [[200, 200, 404, 200, 200, 200], {}])
+  checks['/tmp/down'] = 'file exists'
+  assert.deepEqual([await statuses(), await listed()], [[503, 503, 503, 200, 503, 200], { '/tmp/down': 'file exists' }])
+  const expected = '{"errors":[{"code":"UNAVAILABLE","message":"service unavailable","detail":"health check failed: please see /debug/health"}]}\n'
+  assert.equal((await registry.get('/v2/_catalog')).text, expected)
+})
+
+test('the debug address takes the registry out of service and puts it back', async () => {
+  const monitor = new HealthMonitor([])
+  const health = { ...well, failing: () => monitor.failing(), setDown: (isDown: boolean) => monitor.setDown(isDown) }
+  await using registry = await startRegistry({ health, settings: { debug: { addr: '127.0.0.1:0', metricsPath: undefined } } })
+  const ask = async (path: string, method = 'GET') => (await fetch(`http://${registry.server.addresses[1]}${path}`, { method })).status
+  assert.deepEqual([await ask('/debug/health/down', 'POST'), await ask('/debug/health'), (await registry.get('/v2/')).status], [200, 503, 503])
+  assert.deepEqual([await ask('/debug/health/up', 'POST'), await ask('/debug/health'), (await registry.get('/v2/')).status], [200, 200, 200])
+  assert.deepEqual([await ask('/debug/health/down'), (await registry.get('/v2/')).status], [405, 200])
+})
+
+test("the debug address has Go's variables, and says that its profiler is not here", async () => {
+  await using registry = await startRegistry({ settings: { debug: { addr: '127.0.0.1:0', metricsPath: undefined } } })
+  const base = `http://${registry.server.addresses[1]}`
+  const variables = (await (await fetch(`${base}/debug/vars`)).json()) as { cmdline: string[]; memstats: { Alloc: number } }
+  assert.ok(variables.cmdline.length > 0 && variables.memstats.Alloc > 0)
+  const profiler = await fetch(`${base}/debug/pprof/`)
+  assert.equal(profiler.status, 404)
+  assert.match(await profiler.text(), /--cpu-prof/)
 })
 
 const challenges = [

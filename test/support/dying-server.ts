@@ -24,7 +24,7 @@ const registry = await openRegistry({
 })
 const server = createServer({
   registry,
-  health: { problems: () => [], warnings: () => [] },
+  health: { failing: () => ({}), problems: () => [], warnings: () => [], setDown: () => undefined },
   settings: { addr: `127.0.0.1:${port}`, deletionEnabled: true },
   observer: { requestStarted: () => undefined, requestFinished: () => undefined, requestFailed: () => undefined },
 })

@@ -84,7 +84,7 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Runn
   const records: RequestRecord[] = []
   const failures: unknown[] = []
   const server = createServer({
-    health: { problems: () => [], warnings: () => [] },
+    health: { failing: () => ({}), problems: () => [], warnings: () => [], setDown: () => undefined },
     ...options,
     registry,
     settings: { addr: '127.0.0.1:0', deletionEnabled: true, ...options.settings },

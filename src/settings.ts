@@ -1,0 +1,51 @@
+import type { Logger } from 'pino'
+import type { Config } from './config/schema.ts'
+import type { HttpServer } from './http/server.ts'
+import type { HttpSettings } from './http/settings.ts'
+import type { Metrics } from './observability/metrics.ts'
+import type { HousekeepingOptions } from './registry/housekeeping.ts'
+
+/** What the HTTP side takes from a configuration. */
+export function httpSettings({ http, storage, catalog, tags }: Config): Partial<HttpSettings> {
+  return {
+    addr: http.addr,
+    net: http.net,
+    host: http.host,
+    prefix: `${http.prefix}/`,
+    relativeUrls: http.relativeurls,
+    headers: http.headers,
+    deletionEnabled: storage.delete.enabled,
+    readOnly: storage.maintenance.readonly.enabled,
+    catalogMaxEntries: catalog.maxentries,
+    tagsMaxTags: tags.maxtags,
+    metricsPath: '/metrics',
+    debug: http.debug.addr ? { addr: http.debug.addr, metricsPath: http.debug.prometheus.enabled ? http.debug.prometheus.path : undefined } : undefined,
+  }
+}
+
+/** What a server does by itself, and how it is told of in the log and the metrics. */
+export function housekeeping(config: Config, { log, metrics }: { readonly log: Logger; readonly metrics: Metrics }): HousekeepingOptions {
+  const { uploadpurging, readonly } = config.storage.maintenance
+  return {
+    purge: { ...uploadpurging, enabled: uploadpurging.enabled && !readonly.enabled },
+    gc: { ...config.lacre.gc, interval: readonly.enabled ? 0 : config.lacre.gc.interval },
+    onSwept: ({ repository, id }) => {
+      metrics.uploadsPurged.inc()
+      log.info({ repository, upload: id }, 'an upload that was never finished is removed')
+    },
+    onCollected: ({ blobs, bytes }) => {
+      metrics.collections.inc({ outcome: 'done' })
+      metrics.collectedBlobs.inc(blobs)
+      metrics.collectedBytes.inc(bytes)
+      log.info({ blobs, bytes }, 'garbage collected')
+    },
+    onFailure: (task, cause) => log.error({ err: cause }, `could not ${task}`),
+  }
+}
+
+/** How a person on this machine, or a client where `http.host` says so, reaches the server. */
+export function urlOf(http: Config['http'], server: HttpServer, isTls: boolean): string {
+  if (http.host) return http.host
+  const address = (server.addresses[0] ?? '').replace(/^(?:\[::\]|0\.0\.0\.0):/, 'localhost:')
+  return `${isTls ? 'https' : 'http'}://${address}`
+}
