@@ -104,9 +104,13 @@ async function writeConfiguration(folder: string, text: string): Promise<string>
 }
 
 /** Starts a program and waits until its registry answers. */
-export async function startServer(command: string, args: readonly string[], options: Pick<ServerOptions, 'environment' | 'endpoint'>): Promise<RunningServer> {
-  const { environment, endpoint } = options
-  const background = startBackground(command, args, environment ? { env: environment } : {})
+export async function startServer(
+  command: string,
+  args: readonly string[],
+  options: Pick<ServerOptions, 'environment' | 'endpoint'> & { readonly cwd?: string },
+): Promise<RunningServer> {
+  const { environment, endpoint, cwd } = options
+  const background = startBackground(command, args, { ...(environment && { env: environment }), ...(cwd && { cwd }) })
   const running = { endpoint, pid: background.pid, output: background.output, stop: () => background.stop() }
   if (await isAnswering(endpoint, background)) return running
   await background.stop(1000)
