@@ -18,8 +18,9 @@ import { createMetrics, type Metrics } from './observability/metrics.ts'
 import type { Problem } from './pki/certificate-problems.ts'
 import { refuseProblems } from './pki/server-certificate.ts'
 import { startHousekeeping } from './registry/housekeeping.ts'
+import { noRules, type PushRules } from './registry/push-rules.ts'
 import { closeRegistry, openRegistry, type Registry, type RegistryEvent } from './registry/registry.ts'
-import { housekeeping, httpSettings, urlOf } from './settings.ts'
+import { housekeeping, httpSettings, pushRules, urlOf } from './settings.ts'
 import { FilesystemDriver } from './volume/filesystem.ts'
 import { CACHE, STATE } from './volume/layout.ts'
 import { findNetworkFileSystem, VolumeLock } from './volume/lock.ts'
@@ -36,6 +37,7 @@ export interface VolumeOptions {
   readonly patienceMs?: number
   readonly report?: (event: RegistryEvent) => void
   readonly onLockLost?: (reason: string) => void
+  readonly rules?: PushRules
 }
 
 /**
@@ -45,11 +47,12 @@ export interface VolumeOptions {
  */
 export async function openVolume(root: string, options: VolumeOptions = {}): Promise<OpenVolume> {
   const driver = new FilesystemDriver(root)
-  const report = options.report ?? (() => undefined)
+  const { report = () => undefined, rules = noRules } = options
   if (options.isReadOnly) {
     const registry = await openRegistry({
       driver,
       report,
+      rules,
       isReadOnly: true,
       openIndex: (tell) => openIndex(IN_MEMORY, tell),
       openState: (tell) => openState(IN_MEMORY, tell),
@@ -67,6 +70,7 @@ export async function openVolume(root: string, options: VolumeOptions = {}): Pro
   const registry = await openRegistry({
     driver,
     report,
+    rules,
     openIndex: (tell, cause) => openIndex(join(root, CACHE, 'index.db'), tell, cause),
     openState: (tell) => openState(join(root, STATE, 'state.db'), tell),
   })
@@ -201,6 +205,7 @@ function volumeOptions(config: Config, edge: Edge): VolumeOptions {
   return {
     isReadOnly: config.storage.maintenance.readonly.enabled,
     report: createReport(edge),
+    rules: pushRules(config),
     onLockLost: (reason) => edge.log.error(`nothing is written any more: ${reason}; stop this server`),
   }
 }

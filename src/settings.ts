@@ -1,9 +1,11 @@
 import type { Logger } from 'pino'
+import { readPattern } from './config/pattern.ts'
 import type { Config } from './config/schema.ts'
 import type { HttpServer } from './http/server.ts'
 import type { HttpSettings } from './http/settings.ts'
 import type { Metrics } from './observability/metrics.ts'
 import type { HousekeepingOptions } from './registry/housekeeping.ts'
+import { noRules, type PushRules } from './registry/push-rules.ts'
 
 /** What the HTTP side takes from a configuration. */
 export function httpSettings({ http, storage, catalog, tags }: Config): Partial<HttpSettings> {
@@ -40,6 +42,23 @@ export function housekeeping(config: Config, { log, metrics }: { readonly log: L
       log.info({ blobs, bytes }, 'garbage collected')
     },
     onFailure: (task, cause) => log.error({ err: cause }, `could not ${task}`),
+  }
+}
+
+/**
+ * What may be pushed. `validation.enabled` is the older word: set, it goes before `disabled`.
+ *
+ * @see Distribution registry/handlers/app.go, NewApp
+ */
+export function pushRules({ validation, policy }: Config): PushRules {
+  const { classes } = policy.repository
+  if (validation.disabled && !validation.enabled) return { ...noRules, indexPlatforms: 'none', classes }
+  const { urls, indexes } = validation.manifests
+  const isList = indexes.platforms === 'list' && indexes.platformlist.length > 0
+  return {
+    urls: { allow: urls.allow.map(readPattern), deny: urls.deny.map(readPattern) },
+    indexPlatforms: isList ? indexes.platformlist : indexes.platforms === 'none' ? 'none' : 'all',
+    classes,
   }
 }
 

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { healthSchema } from './health-schema.ts'
 import { httpSchema } from './http-schema.ts'
+import { policySchema, validationSchema } from './validation-schema.ts'
 import { choice, count, duration, flag, text } from './values.ts'
 
 const HOUR_MS = 3_600_000
@@ -69,6 +70,8 @@ export const configSchema = z.object({
   health: healthSchema.prefault({}),
   catalog: z.object({ maxentries: count('Most repositories in one page of the catalog.', 1000) }).prefault({}),
   tags: z.object({ maxtags: count('Most tags in one page of a list.', 1000) }).prefault({}),
+  validation: validationSchema.prefault({}),
+  policy: policySchema.prefault({}),
   lacre: lacreSchema.prefault({}),
 })
 

@@ -10,6 +10,15 @@ export interface Descriptor {
   readonly mediaType: string
   readonly digest: Digest
   readonly size: number
+  /** Other places that the content may be fetched from, if any are named. */
+  readonly urls?: readonly string[]
+  /** What an index's manifest runs on, if that is said. */
+  readonly platform?: Platform
+}
+
+export interface Platform {
+  readonly os: string
+  readonly architecture: string
 }
 
 /** A manifest's meaning, read from its bytes alone. The bytes themselves are what is stored and served. */
@@ -123,7 +132,18 @@ function readDescriptor(value: unknown, where: string): Descriptor {
   const parsed = typeof digest === 'string' ? findDigest(digest) : undefined
   if (!parsed) return invalid(`${where}.digest is not a sha256 or sha512 digest`)
   if (!Number.isSafeInteger(size) || (size as number) < 0) return invalid(`${where}.size is not a size`)
-  return { mediaType, digest: parsed, size: size as number }
+  return { mediaType, digest: parsed, size: size as number, ...urlsOf(value), ...platformOf(value) }
+}
+
+function urlsOf({ urls }: Fields): Pick<Descriptor, 'urls'> {
+  const texts = Array.isArray(urls) ? urls.filter((url) => typeof url === 'string') : []
+  return texts.length > 0 ? { urls: texts } : {}
+}
+
+function platformOf({ platform }: Fields): Pick<Descriptor, 'platform'> {
+  if (!isFields(platform)) return {}
+  const { os, architecture } = platform
+  return typeof os === 'string' && typeof architecture === 'string' ? { platform: { os, architecture } } : {}
 }
 
 /** As the referrers API shows it: the manifest's own, else its config's media type; distribution-spec v1.1.1, Listing Referrers. */

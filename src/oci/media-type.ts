@@ -17,10 +17,14 @@ const SCHEMA1: ReadonlySet<string> = new Set([mediaTypes.dockerSchema1, mediaTyp
 /** Layers that a client may leave at their own source: they need not be on this volume. */
 const NON_DISTRIBUTABLE = /^application\/vnd\.(?:docker\.image\.rootfs\.foreign\.|oci\.image\.layer\.nondistributable\.)/
 
+/** Layers of images, wherever they are kept: what a client unpacks. */
+const IMAGE_LAYER = /^application\/vnd\.(?:docker\.image\.rootfs\.|oci\.image\.layer\.)/
+
 export const isIndexType = (mediaType: string): boolean => INDEXES.has(mediaType)
 export const isImageType = (mediaType: string): boolean => IMAGES.has(mediaType)
 export const isSchema1Type = (mediaType: string): boolean => SCHEMA1.has(mediaType)
 export const isNonDistributable = (mediaType: string): boolean => NON_DISTRIBUTABLE.test(mediaType)
+export const isImageLayer = (mediaType: string): boolean => IMAGE_LAYER.test(mediaType)
 
 /** `Content-Type` without its parameters, in lower case; `undefined` when there is none. */
 export function bareMediaType(header: string | undefined): string | undefined {

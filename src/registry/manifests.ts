@@ -7,6 +7,7 @@ import { layerLink, revisionLink } from '../volume/layout.ts'
 import { commitStaged } from './commit-bytes.ts'
 import { tellDiskFull } from './disk-full.ts'
 import { unlinkLayer } from './layers.ts'
+import { refuseForbidden } from './push-rules.ts'
 import { refuseMissingReferences } from './references.ts'
 import { type Registry, sightingKey } from './registry.ts'
 import { findRepositoryId, listRepository } from './repositories.ts'
@@ -42,12 +43,13 @@ export interface ManifestPush {
 /**
  * Stores a manifest and points tags at it; all of it durable on return. What it names must be here.
  *
- * @throws OciError `MANIFEST_INVALID`, `DIGEST_INVALID`, or one `MANIFEST_BLOB_UNKNOWN` for each digest that is missing; `UNAVAILABLE` (507) when the disk is full.
+ * @throws OciError `MANIFEST_INVALID`, `DIGEST_INVALID`, `DENIED` by the rules, or one `MANIFEST_BLOB_UNKNOWN` for each digest that is missing; `UNAVAILABLE` (507) when the disk is full.
  */
 export async function putManifest(registry: Registry, repository: RepositoryName, push: ManifestPush): Promise<Manifest> {
   const computed = digestOf(push.bytes, push.digest ? digestAlgorithm(push.digest) : 'sha256')
   if (push.digest && push.digest !== computed) throw new OciError('DIGEST_INVALID', { digest: push.digest, computed })
   const parsed = parseManifest(push.bytes, push.contentType)
+  refuseForbidden(registry.rules, parsed)
   const manifest: Manifest = { digest: computed, mediaType: parsed.mediaType, bytes: push.bytes, parsed }
   const commit = async (): Promise<void> => {
     await refuseMissingReferences(registry, repository, parsed)

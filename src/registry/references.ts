@@ -3,18 +3,19 @@ import { OciError } from '../oci/error.ts'
 import type { Descriptor, ParsedManifest } from '../oci/manifest.ts'
 import type { RepositoryName } from '../oci/name.ts'
 import { layerLink, revisionLink } from '../volume/layout.ts'
+import { neededChildren } from './push-rules.ts'
 import type { Registry } from './registry.ts'
 
 const AT_ONCE = 16
 
 /**
- * Config and layers need a layer link in the repository and bytes on the volume; children of an index a revision or a
- * layer link. `subject` and non-distributable layers need not exist (distribution-spec v1.1.1, Pushing Manifests).
+ * Config and layers need a layer link in the repository and bytes on the volume; children of an index that the rules ask
+ * for, a revision or a layer link. `subject` and non-distributable layers need not exist (distribution-spec v1.1.1, Pushing Manifests).
  *
  * @throws OciError `MANIFEST_BLOB_UNKNOWN`, one for each digest that is missing.
  */
 export async function refuseMissingReferences(registry: Registry, repository: RepositoryName, parsed: ParsedManifest): Promise<void> {
-  const missing = await findMissingReferences(registry, repository, parsed)
+  const missing = await findMissingReferences(registry, repository, { ...parsed, children: neededChildren(registry.rules, parsed) })
   const [first, ...others] = missing.map((digest) => new OciError('MANIFEST_BLOB_UNKNOWN', digest))
   if (first) throw new OciError(first.code, first.detail, { others })
 }

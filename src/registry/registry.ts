@@ -10,6 +10,7 @@ import { KeyedMutex } from '../volume/mutex.ts'
 import { UploadStore } from '../volume/uploads.ts'
 import { Volume } from '../volume/volume.ts'
 import { Damage } from './damage.ts'
+import { noRules, type PushRules } from './push-rules.ts'
 import { Rows } from './rows.ts'
 import type { Manifest } from './stored-manifests.ts'
 
@@ -48,6 +49,7 @@ export interface Registry {
   readonly sightings: LRUCache<string, number>
   /** Why nothing may be written, once that is so: the volume's lock was lost, or the registry is read-only. */
   readonly standing: { refusal: string | undefined }
+  readonly rules: PushRules
   readonly clock: Clock
   readonly report: Report
 }
@@ -77,6 +79,8 @@ export interface RegistryOptions {
   readonly openIndex: (tell: (reason: string) => void, cause?: Error) => IndexDatabase
   readonly openState: (tell: (reason: string) => void) => StateDatabase
   readonly report?: Report
+  /** What may be pushed; without them, whatever is whole. */
+  readonly rules?: PushRules
   readonly clock?: Clock
   /** Never writes to the volume, not even to prepare it. */
   readonly isReadOnly?: boolean
@@ -108,6 +112,7 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
     manifests: new LRUCache({ maxSize: MANIFEST_CACHE_BYTES, sizeCalculation: ({ bytes }) => bytes.byteLength + 500 }),
     sightings: new LRUCache({ maxSize: REMEMBERED_SIGHTINGS, sizeCalculation: () => 1 }),
     standing: { refusal: options.isReadOnly ? 'the registry is read-only' : undefined },
+    rules: options.rules ?? noRules,
     clock,
     report,
   }
