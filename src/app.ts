@@ -94,6 +94,8 @@ export interface ServerOptions {
   readonly warnings?: readonly string[]
   /** The file that was read, for the log. */
   readonly configuration?: string
+  /** The descriptor of a listening socket to serve on instead of the configuration's address. */
+  readonly inheritedSocket?: number
 }
 
 export interface RunningServer {
@@ -125,7 +127,8 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   warnOfNetwork(root, log)
   const authenticator = await openAuthenticator(config, edge)
   const { monitor, ...parts } = serverParts(config, volume.registry, edge, tls)
-  const server = createServer({ ...parts, authenticator, tls })
+  const settings = { ...parts.settings, inheritedSocket: options.inheritedSocket }
+  const server = createServer({ ...parts, settings, authenticator, tls })
   actAs(undefined)
   await server.listen().catch((error: unknown) => {
     volume.close()

@@ -32,6 +32,7 @@ export function housekeeping(config: Config, { log, metrics }: { readonly log: L
     purge: { ...uploadpurging, enabled: uploadpurging.enabled && !readonly.enabled },
     gc: { ...config.lacre.gc, interval: readonly.enabled ? 0 : config.lacre.gc.interval },
     onSwept: ({ repository, id }) => {
+      if (uploadpurging.dryrun) return log.info({ repository, upload: id }, 'an upload that was never finished would be removed')
       metrics.uploadsPurged.inc()
       log.info({ repository, upload: id }, 'an upload that was never finished is removed')
     },

@@ -24,8 +24,9 @@ export function serveCommand(): Command {
 /** Returns when the server has stopped. */
 export async function serve(path: string | undefined, isStrict = false): Promise<void> {
   const loaded = await loadConfig(path === undefined ? {} : { path })
-  const { config, warnings } = loaded
-  await runUntilStopped(() => startServer(config, { isStrict, warnings, ...(loaded.path && { configuration: loaded.path }) }))
+  const { config, warnings, path: configuration, inheritedSocket } = loaded
+  const options = { isStrict, warnings, ...(configuration && { configuration }), ...(inheritedSocket !== undefined && { inheritedSocket }) }
+  await runUntilStopped(() => startServer(config, options))
 }
 
 const STOP_SIGNALS = ['SIGTERM', 'SIGINT'] as const

@@ -5,6 +5,7 @@ import { checkKeys } from './check-keys.ts'
 import { checkValues } from './check-values.ts'
 import { ConfigError, type ConfigProblem, type Findings, formatFinding } from './config-error.ts'
 import { applyEnvironment, CONFIGURATION_PATH, chooseType, type Environment } from './environment.ts'
+import { findInheritedSocket, noteInheritedSocket } from './inherited-socket.ts'
 import { type Config, configSchema } from './schema.ts'
 import { findSources } from './sources.ts'
 import { findNearest, findNode, placeOf, type Section, toPlain } from './tree.ts'
@@ -39,6 +40,8 @@ export interface LoadedConfig {
   readonly findings: readonly ConfigProblem[]
   /** The file that was read; absent when there was none. */
   readonly path?: string
+  /** The descriptor of a listening socket that systemd passed to this process: it takes the place of `http.addr` and `http.net`. */
+  readonly inheritedSocket?: number
 }
 
 /**
@@ -50,12 +53,13 @@ export async function loadConfig(options: LoadOptions = {}): Promise<LoadedConfi
   const environment = options.environment ?? process.env
   const path = options.defaults ? undefined : (options.path ?? environment[CONFIGURATION_PATH] ?? (await findWellKnownFile()))
   const text = path === undefined ? REGISTRY_2 : await readConfigFile(path)
-  const loaded = parseConfig(text, path === undefined ? undefined : basename(path), environment)
-  return path === undefined ? loaded : { ...loaded, path }
+  const socket = findInheritedSocket(environment, process.pid)
+  const loaded = parseConfig(text, path === undefined ? undefined : basename(path), environment, socket)
+  return { ...loaded, ...(path === undefined ? {} : { path }), ...(socket === undefined ? {} : { inheritedSocket: socket }) }
 }
 
 /** The configuration that `text` and `environment` make; `name` is the file's, absent for lacre's own defaults. */
-function parseConfig(text: string, name: string | undefined, environment: Environment): LoadedConfig {
+function parseConfig(text: string, name: string | undefined, environment: Environment, socket?: number): LoadedConfig {
   const { tree, problems, warnings } = readYaml(text, name ?? 'default', name !== undefined)
   if (!tree) throw new ConfigError(problems.map((problem) => ({ ...problem, path: problem.path || (name ?? '') })))
   if (tree.kind !== 'section') throw new ConfigError([{ path: name ?? '', message: 'is empty', suggestion: 'begin it with "version: 0.1"' }])
@@ -64,6 +68,7 @@ function parseConfig(text: string, name: string | undefined, environment: Enviro
   for (const key of ['storage', 'auth']) chooseType(tree, key)
   applyEnvironment(tree, environment, findings)
   moveLogLevel(tree)
+  if (socket !== undefined) noteInheritedSocket(tree, socket)
   checkValues(tree, findings)
   checkKeys(tree, findings)
 

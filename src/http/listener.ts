@@ -56,15 +56,18 @@ export class Listener {
     this.#server.on('checkContinue', (request, response) => this.#server.emit('request', request, response))
     this.#addRoutes()
     await this.#app.ready()
-    if (settings.net === 'unix') await removeStaleSocket(addr)
-    this.#server.listen(parseAddress(addr, settings.net))
+    if (settings.inheritedSocket !== undefined) this.#server.listen({ fd: settings.inheritedSocket })
+    else {
+      if (settings.net === 'unix') await removeStaleSocket(addr)
+      this.#server.listen(parseAddress(addr, settings.net))
+    }
     await once(this.#server, 'listening').catch((error: NodeJS.ErrnoException) => {
       throw listenError(addr, error)
     })
   }
 
   get address(): string {
-    return formatAddress(this.#server.address())
+    return formatAddress(this.#server.address()) || this.#options.addr
   }
 
   /** Lets requests finish for `drainMs` at most; returns when no handler is at work any more. */

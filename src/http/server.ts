@@ -85,7 +85,7 @@ function createMainListener(options: HttpServerOptions, settings: HttpSettings):
 function createDebugListener({ observer, health, metrics }: HttpServerOptions, settings: HttpSettings, debug: DebugSettings): Listener {
   return new Listener({
     addr: debug.addr,
-    settings: { ...settings, net: 'tcp' },
+    settings: { ...settings, net: 'tcp', inheritedSocket: undefined },
     routes: {
       ...debugRoutes(health),
       '/healthz': fixed('healthz', async () => live()),

@@ -3,6 +3,8 @@ export interface HttpSettings {
   /** `host:port`, `:port`, `[::1]:port`, or a socket's path when `net` is `unix`. Port 0 takes any free one. */
   readonly addr: string
   readonly net: 'tcp' | 'unix'
+  /** A listening socket that this process was started with: served on instead of `addr`. */
+  readonly inheritedSocket?: number | undefined
   /** How clients reach us, for example `https://registry.test:5000`; else each request tells. */
   readonly host: string | undefined
   /** Path in front of `/v2/`, with a slash at both ends; `/` for none. */
