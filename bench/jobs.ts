@@ -1,10 +1,13 @@
 import { randomFillSync } from 'node:crypto'
 import { Connection } from './connection.ts'
+import { type BlobJob, prepareBlobs } from './curl.ts'
+import { prepareSkopeo, type SkopeoJob } from './skopeo.ts'
 import { type Content, contentOf, Transfer } from './transfer.ts'
 
 /** What the load generator is told to do, as plain data. */
 export type Job =
-  | ({ readonly kind: 'pull-blob' | 'push-blob' } & LargeBlob)
+  | BlobJob
+  | SkopeoJob
   | {
       readonly kind: 'push-images'
       readonly repository: string
@@ -19,25 +22,37 @@ export type Job =
       readonly path: string
       readonly accept: string
       readonly count: number
+      /** Instead of `count` for Distribution, where it would take it too long. */
+      readonly slowCount?: number
       readonly connections: number
+      /** Sent with each request, as `Authorization`. */
+      readonly authorization?: string
     }
   | { readonly kind: 'pages'; readonly path: string; readonly pages: number; readonly times: number }
-
-/** Random bytes, the same for the same seed as long as the load generator lives. */
-export interface LargeBlob {
-  readonly repository: string
-  readonly size: number
-  readonly seed: number
-}
 
 /** Work that is ready to go: how much was done (bytes of transfers, else how many times). */
 export type Ready = () => Promise<number>
 
 /** Everything that costs time and is not the server's, ahead of the measurement. */
 export async function prepare(job: Job, origin: string): Promise<Ready> {
-  if (job.kind === 'requests') return prepareRequests(job, origin)
+  switch (job.kind) {
+    case 'pull-blob':
+    case 'push-blob':
+      return prepareBlobs(job, origin)
+    case 'skopeo':
+      return prepareSkopeo(job, origin)
+    case 'requests':
+      return prepareRequests(job, origin)
+    case 'pages':
+      return closing(origin, (transfer) => preparePages(job, transfer))
+    case 'push-images':
+      return closing(origin, (transfer) => preparePushImages(job, transfer))
+  }
+}
+
+function closing(origin: string, prepareWork: (transfer: Transfer) => Ready): Ready {
   const transfer = new Transfer(origin)
-  const work = prepareTransfer(job, transfer)
+  const work = prepareWork(transfer)
   return async () => {
     try {
       return await work()
@@ -47,42 +62,10 @@ export async function prepare(job: Job, origin: string): Promise<Ready> {
   }
 }
 
-type TransferJob = Exclude<Job, { kind: 'requests' }>
-
-function prepareTransfer(job: TransferJob, transfer: Transfer): Ready {
-  switch (job.kind) {
-    case 'pull-blob':
-      return preparePullBlob(job, transfer)
-    case 'pages':
-      return async () => {
-        for (let time = 0; time < job.times; time++) await transfer.readPages(job.path, job.pages)
-        return job.times
-      }
-    case 'push-blob':
-      return preparePushBlob(job, transfer)
-    case 'push-images':
-      return preparePushImages(job, transfer)
-  }
-}
-
-let large = Buffer.alloc(0)
-
-function makeLargeBlob({ size, seed }: LargeBlob): Content {
-  if (large.length !== size) large = randomFillSync(Buffer.alloc(size))
-  large.writeUInt32LE(seed)
-  return contentOf(large)
-}
-
-function preparePullBlob(blob: LargeBlob, transfer: Transfer): Ready {
-  const { digest } = makeLargeBlob(blob)
-  return () => transfer.read(`/v2/${blob.repository}/blobs/${digest}`)
-}
-
-function preparePushBlob(blob: LargeBlob, transfer: Transfer): Ready {
-  const content = makeLargeBlob(blob)
+function preparePages({ path, pages, times }: Extract<Job, { kind: 'pages' }>, transfer: Transfer): Ready {
   return async () => {
-    await transfer.pushBlob(blob.repository, content)
-    return blob.size
+    for (let time = 0; time < times; time++) await transfer.readPages(path, pages)
+    return times
   }
 }
 
@@ -116,9 +99,13 @@ function makeImage(layers: number, label: string): { readonly blobs: readonly Co
   return { blobs: [...blobs, config], manifest: Buffer.from(JSON.stringify(manifest)) }
 }
 
-async function prepareRequests({ method, path, accept, count, connections }: Extract<Job, { kind: 'requests' }>, origin: string): Promise<Ready> {
+async function prepareRequests(
+  { method, path, accept, count, connections, authorization }: Extract<Job, { kind: 'requests' }>,
+  origin: string,
+): Promise<Ready> {
   const pool = await Promise.all(Array.from({ length: connections }, () => Connection.open(origin)))
-  const text = `${method} ${path} HTTP/1.1\r\nHost: ${new URL(origin).host}\r\nAccept: ${accept}\r\nUser-Agent: bench\r\n\r\n`
+  const credentials = authorization === undefined ? '' : `Authorization: ${authorization}\r\n`
+  const text = `${method} ${path} HTTP/1.1\r\nHost: ${new URL(origin).host}\r\nAccept: ${accept}\r\nUser-Agent: bench\r\n${credentials}\r\n`
   return async () => {
     let left = count
     const asker = async (connection: Connection): Promise<void> => {

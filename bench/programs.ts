@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { request as requestTls } from 'node:https'
@@ -28,6 +28,15 @@ export interface Files {
 export interface StartOptions {
   readonly root: string
   readonly isTls: boolean
+  /** Of the account `bench` in an htpasswd file; without one, nobody is asked who they are. */
+  readonly bcryptCost?: number
+}
+
+const ACCOUNT = { name: 'bench', password: 'not-a-secret' }
+
+/** What the account `bench` says of itself. */
+export function authorizationFor({ name, password } = ACCOUNT): string {
+  return `Basic ${Buffer.from(`${name}:${password}`).toString('base64')}`
 }
 
 /** A started program, and how long its first answer took from the start of the process. */
@@ -40,10 +49,11 @@ export interface Running {
 }
 
 /** Starts a program and returns with its first answer. */
-export async function start(program: Program, files: Files, { root, isTls }: StartOptions): Promise<Running> {
+export async function start(program: Program, files: Files, options: StartOptions): Promise<Running> {
   const port = await freePort()
   const path = join(files.folder, `${program.name}.yml`)
-  writeFileSync(path, configuration(root, port, isTls ? files : undefined))
+  writeFileSync(path, configuration(port, files, options))
+  const { isTls } = options
   const startedMs = performance.now()
   const child = spawn(program.command, ['serve', path], { stdio: 'ignore' })
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()))
@@ -67,15 +77,21 @@ export async function untilIdle({ pid }: Running): Promise<void> {
 }
 
 /** What both programs understand. */
-function configuration(root: string, port: number, tls: Files | undefined): string {
-  const http: Record<string, unknown> = { addr: `127.0.0.1:${port}`, secret: 'not-a-secret' }
-  if (tls) http['tls'] = { certificate: tls.certificate, key: tls.key }
+function configuration(port: number, files: Files, { root, isTls, bcryptCost }: StartOptions): string {
+  const tls = { certificate: files.certificate, key: files.key }
   return JSON.stringify({
     version: 0.1,
     log: { level: 'error', accesslog: { disabled: true } },
     storage: { filesystem: { rootdirectory: root }, cache: { blobdescriptor: 'inmemory' }, delete: { enabled: true } },
-    http,
+    http: { addr: `127.0.0.1:${port}`, secret: 'not-a-secret', ...(isTls && { tls }) },
+    ...(bcryptCost !== undefined && { auth: { htpasswd: { realm: 'bench', path: makeHtpasswd(files.folder, bcryptCost) } } }),
   })
+}
+
+function makeHtpasswd(folder: string, cost: number): string {
+  const path = join(folder, `htpasswd-${cost}`)
+  execFileSync('htpasswd', ['-iBc', '-C', String(cost), path, ACCOUNT.name], { input: ACCOUNT.password, stdio: ['pipe', 'ignore', 'ignore'] })
+  return path
 }
 
 async function untilAnswer(child: ChildProcess, origin: string): Promise<void> {
@@ -88,7 +104,7 @@ async function untilAnswer(child: ChildProcess, origin: string): Promise<void> {
 function isAnswering(url: string): Promise<boolean> {
   return new Promise((resolve) => {
     const outgoing = (url.startsWith('https') ? requestTls : request)(url, { rejectUnauthorized: false, agent: false })
-    outgoing.once('response', (answer) => resolve(answer.resume().statusCode === 200)).once('error', () => resolve(false))
+    outgoing.once('response', (answer) => resolve(answer.resume().statusCode === 200 || answer.statusCode === 401)).once('error', () => resolve(false))
     outgoing.end()
   })
 }

@@ -1,21 +1,22 @@
 /**
  * Measures lacre against Distribution (Debian's `docker-registry`), in turns on the same machine:
  *
- *   node bench/run.ts [--rounds N] [--quick] [--only TEXT] [--folder DIR]
+ *   npm run bench -- [--rounds N] [--quick] [--only TEXT] [--folder DIR] [--json FILE]
  *
- * Nothing here passes or fails: it prints medians.
+ * Nothing here passes or fails: it prints medians, beside what lacre is to reach.
  */
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { type Case, fullSizes, type Phase, phasesOf, quickSizes } from './cases.ts'
+import { type Case, fullSizes, type Phase, phasesOf, quickSizes, type VolumeName } from './cases.ts'
+import { type Figure, measureMemory, measureStarts } from './figures.ts'
+import type { Job } from './jobs.ts'
 import { type LargeVolume, writeLargeVolume } from './large-volume.ts'
 import { LoadGenerator, type Sample } from './measure.ts'
-import { memoryMiB } from './process-figures.ts'
-import { type Files, type Program, programs, type Running, start, untilIdle } from './programs.ts'
-import { formatNumber, formatTable, median, type Row } from './table.ts'
+import { authorizationFor, type Files, type Program, programs, type Running, start, untilIdle } from './programs.ts'
+import { formatFigures, formatTable, type Row } from './table.ts'
 
 const { values } = parseArgs({
   options: {
@@ -23,13 +24,15 @@ const { values } = parseArgs({
     quick: { type: 'boolean', default: false },
     only: { type: 'string', default: '' },
     folder: { type: 'string' },
+    json: { type: 'string' },
   },
 })
 const rounds = Number(values.rounds)
 const sizes = values.quick ? quickSizes : fullSizes
 const folder = mkdtempSync(join(values.folder ?? tmpdir(), 'lacre-bench-'))
 const load = new LoadGenerator()
-let seed = 0
+const volumes = new Map<VolumeName, LargeVolume>()
+let seed = 1
 try {
   await main()
 } finally {
@@ -38,41 +41,45 @@ try {
 }
 
 async function main(): Promise<void> {
-  say(
-    `${rounds} rounds, load average ${loadavg()
-      .map((value) => value.toFixed(1))
-      .join(' ')}`,
-  )
+  say(`${rounds} rounds, ${loadText()}`)
   const files: Files = { folder, ...makeCertificate() }
-  const volumes = programs.map((program) => writeLargeVolume(rootOf(program, true), { ...sizes, manifests: 1000 }))
-  execFileSync('sync', ['-f', folder])
   const rows: Row[] = []
-  for (const phase of phasesOf(sizes, volumes[0] as LargeVolume)) rows.push(...(await runPhase(phase, files)))
-  console.log(formatTable(rows))
-  if (''.includes(values.only)) console.log(await measureStarts(files))
-  say(
-    `load average ${loadavg()
-      .map((value) => value.toFixed(1))
-      .join(' ')}; "noise" is what others used of the machine's processors meanwhile`,
-  )
+  for (const phase of phasesOf(sizes)) rows.push(...(await runPhase(phase, files)))
+  const figures: Figure[] = []
+  const measuring = { files, rounds, load, sizes, rootOf }
+  if (isAsked('memory')) figures.push(...(await measureMemory(measuring)))
+  if (isAsked('start')) {
+    writeVolume('large')
+    figures.push(...(await measureStarts(measuring)))
+  }
+  console.log([...(rows.length > 0 ? [formatTable(rows)] : []), ...(figures.length > 0 ? [formatFigures(figures)] : [])].join('\n\n'))
+  if (values.json) writeFileSync(values.json, `${JSON.stringify({ rounds, sizes, rows, figures }, null, 2)}\n`)
+  say(`${loadText()}; "noise" is what others used of the machine's processors meanwhile`)
 }
 
-/** Both programs run at once, and are asked in turns. */
+function isAsked(name: string): boolean {
+  return name.includes(values.only)
+}
+
+/** All programs run at once, and are asked in turns. */
 async function runPhase(phase: Phase, files: Files): Promise<Row[]> {
-  const cases = phase.cases.filter(({ name }) => `${phase.name}: ${name}`.includes(values.only))
+  const isAskedCase = ({ name }: Case) => isAsked(`${phase.name}: ${name}`)
+  if (!phase.cases(undefined).some(isAskedCase) && !isAsked(phase.name)) return []
+  const volume = writeVolume(phase.volume)
+  const cases = phase.cases(volume).filter(isAskedCase)
   if (cases.length === 0) return []
-  const servers = await Promise.all(programs.map((program) => start(program, files, { root: rootOf(program, phase.isLarge), isTls: phase.isTls })))
+  const servers = await Promise.all(programsOf(phase.volume).map((program) => start(program, files, { ...phase, root: rootOf(program, phase.volume) })))
   try {
     for (const server of servers) {
       await untilIdle(server)
-      for (const job of phase.setUp) await load.measure(server, job).catch(() => undefined) // an earlier phase may have pushed it
+      for (const job of phase.setUp) await load.measure(server, job)
     }
     const rows: Row[] = []
     for (const measured of cases) rows.push(await runCase(phase, measured, servers))
-    for (const server of servers) say(`${phase.name}: ${server.program.name} has ${formatMemory(server)}`)
     return rows
   } finally {
     for (const server of servers) await server.stop()
+    if (phase.volume === 'small') for (const program of programs) rmSync(rootOf(program, 'small'), { recursive: true, force: true })
   }
 }
 
@@ -82,41 +89,36 @@ async function runCase(phase: Phase, measured: Case, servers: readonly Running[]
     seed++
     for (const server of round % 2 === 0 ? servers : servers.toReversed()) {
       execFileSync('sync', ['-f', folder]) // nobody pays for what another one wrote
-      const sample = await load.measure(server, measured.job(seed))
+      const sample = await load.measure(server, jobFor(server, phase, measured.job(seed)))
       if (round >= 0) samples[server.program.name].push(sample) // the first round is to get warm
     }
   }
   say(`${phase.name}: ${measured.name}`)
-  return { phase: phase.name, name: measured.name, unit: measured.unit, lacre: samples.lacre, distribution: samples.Distribution }
+  const { name, unit, wanted = {} } = measured
+  return { phase: phase.name, name, unit, wanted, lacre: samples.lacre, distribution: samples.Distribution }
 }
 
-/** Time to the first answer and memory then, on the large volume. */
-async function measureStarts(files: Files): Promise<string> {
-  const lines = [`# start with ${sizes.repositories} repositories`]
-  const firstAnswers = new Map(programs.map(({ name }) => [name, [] as number[]]))
-  const memories = new Map(programs.map(({ name }) => [name, [] as number[]]))
-  for (let round = 0; round < rounds; round++) {
-    for (const program of programs) {
-      const server = await start(program, files, { root: rootOf(program, true), isTls: false })
-      firstAnswers.get(program.name)?.push(server.firstAnswerMs)
-      memories.get(program.name)?.push(memoryMiB(server.pid).now)
-      await server.stop()
-    }
-  }
-  for (const { name } of programs) {
-    const [ms, mib] = [firstAnswers, memories].map((figures) => formatNumber(median(figures.get(name) ?? [])))
-    lines.push(`${name}: first answer after ${ms} ms, ${mib} MiB then`)
-  }
-  return lines.join('\n')
+function jobFor({ program }: Running, { bcryptCost }: Phase, job: Job): Job {
+  if (job.kind !== 'requests') return job
+  const count = program.name === 'Distribution' ? (job.slowCount ?? job.count) : job.count
+  return { ...job, count, ...(bcryptCost !== undefined && { authorization: authorizationFor() }) }
 }
 
-function formatMemory({ pid }: Running): string {
-  const { now, peak } = memoryMiB(pid)
-  return `${formatNumber(now)} MiB, at most ${formatNumber(peak)} MiB`
+function programsOf(volume: VolumeName): readonly Program[] {
+  return volume === 'huge' ? programs.filter(({ name }) => name === 'lacre') : programs
 }
 
-function rootOf({ name }: Program, isLarge: boolean): string {
-  return join(folder, `${name}-${isLarge ? 'large' : 'small'}`)
+function writeVolume(name: VolumeName): LargeVolume | undefined {
+  if (name === 'small' || volumes.has(name)) return volumes.get(name)
+  const { repositories, manyRepositories, tags } = sizes
+  const options = name === 'large' ? { repositories, tags, manifests: 1000 } : { repositories: manyRepositories, tags: 1, manifests: 1 }
+  for (const program of programsOf(name)) volumes.set(name, writeLargeVolume(rootOf(program, name), options))
+  execFileSync('sync', ['-f', folder])
+  return volumes.get(name)
+}
+
+function rootOf({ name }: Program, volume: VolumeName): string {
+  return join(folder, `${name}-${volume}`)
 }
 
 function makeCertificate(): { readonly certificate: string; readonly key: string } {
@@ -128,6 +130,12 @@ function makeCertificate(): { readonly certificate: string; readonly key: string
     { stdio: 'ignore' },
   )
   return { certificate, key }
+}
+
+function loadText(): string {
+  return `load average ${loadavg()
+    .map((value) => value.toFixed(1))
+    .join(' ')}`
 }
 
 function say(line: string): void {

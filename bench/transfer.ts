@@ -17,17 +17,6 @@ export class Transfer {
     this.#agent = origin.startsWith('https') ? new TlsAgent({ ...options, rejectUnauthorized: false }) : new Agent(options)
   }
 
-  /** Reads an answer's body and drops it; how many bytes it had. */
-  async read(path: string): Promise<number> {
-    const answer = await this.#ask(200, 'GET', path)
-    let size = 0
-    answer.on('data', (bytes: Buffer) => {
-      size += bytes.length
-    })
-    await new Promise((resolve, reject) => answer.once('end', resolve).once('error', reject))
-    return size
-  }
-
   /** Follows `Link` to the end of a list, or for so many pages. */
   async readPages(path: string, limit: number): Promise<void> {
     for (let next: string | undefined = path, pages = 0; next !== undefined && pages < limit; pages++) {
