@@ -61,3 +61,26 @@ test('a stream that is left early closes its file', async () => {
   await closed
   assert.equal(handle.fd, -1)
 })
+
+test('many streams at a time hold small chunks, and the next ones large ones again', async () => {
+  const streams = await Promise.all(Array.from({ length: 40 }, async () => FileStream.over(await open(path))))
+  const sizes = await Promise.all(streams.map(async (stream) => ((await stream[Symbol.asyncIterator]().next()).value as Buffer).length))
+  assert.deepEqual(
+    Map.groupBy(sizes, (size) => size)
+      .keys()
+      .toArray(),
+    [MiB, MiB / 16],
+  )
+  assert.ok(sizes.reduce((sum, size) => sum + size, 0) < 33 * MiB)
+  await Promise.all(streams.map((stream) => new Promise((closed) => stream.once('close', closed).destroy())))
+  const next = await FileStream.over(await open(path))
+  for await (const chunk of next as AsyncIterable<Buffer>) {
+    assert.equal(chunk.length, MiB)
+    break
+  }
+})
+
+test('forty streams at a time give all the bytes', async () => {
+  const streams = await Promise.all(Array.from({ length: 40 }, async () => FileStream.over(await open(path))))
+  for (const stream of streams) assert.ok((await buffer(stream)).equals(bytes))
+})

@@ -4,17 +4,25 @@ import type { ByteRange } from '../oci/byte-range.ts'
 import type { ByteStream } from './driver.ts'
 
 const READ_SIZE = 1024 * 1024 // 64 KiB reads cost twice the processor time per byte
+const SMALL_READ_SIZE = 64 * 1024
+const LARGE_MOST = 32 // streams with large reads at a time; each holds two chunks for as long as its reader likes
+
+let largeStreams = 0
 
 /** An open file's bytes, up to the length it has at the start. Reads into chunks that were given back, where there are any. */
 export class FileStream extends Readable implements ByteStream {
   readonly #handle: FileHandle
   readonly #end: number
+  readonly #readSize: number
   readonly #free: Buffer[] = []
   #position: number
   #reading: Promise<void> = Promise.resolve()
 
   private constructor(handle: FileHandle, start: number, end: number) {
-    super({ highWaterMark: READ_SIZE })
+    const readSize = largeStreams < LARGE_MOST ? READ_SIZE : SMALL_READ_SIZE
+    super({ highWaterMark: readSize })
+    this.#readSize = readSize
+    if (readSize === READ_SIZE) largeStreams++
     this.#handle = handle
     this.#position = start
     this.#end = end
@@ -32,16 +40,17 @@ export class FileStream extends Readable implements ByteStream {
   }
 
   recycle(chunk: Buffer): void {
-    if (chunk.length === READ_SIZE) this.#free.push(chunk)
+    if (chunk.length === this.#readSize) this.#free.push(chunk)
   }
 
   override _read(): void {
-    const size = Math.min(READ_SIZE, this.#end - this.#position)
+    const size = Math.min(this.#readSize, this.#end - this.#position)
     if (size <= 0) return void this.push(null)
-    this.#reading = this.#readInto((size === READ_SIZE && this.#free.pop()) || Buffer.allocUnsafeSlow(size))
+    this.#reading = this.#readInto((size === this.#readSize && this.#free.pop()) || Buffer.allocUnsafeSlow(size))
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    if (this.#readSize === READ_SIZE) largeStreams--
     const close = this.#reading.then(() => this.#handle.close()) // never under a read: the descriptor may be another file's by then
     close.then(
       () => done(error),
