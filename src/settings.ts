@@ -8,7 +8,7 @@ import type { HousekeepingOptions } from './registry/housekeeping.ts'
 import { noRules, type PushRules } from './registry/push-rules.ts'
 
 /** What the HTTP side takes from a configuration. */
-export function httpSettings({ http, storage, catalog, tags }: Config): Partial<HttpSettings> {
+export function httpSettings({ http, storage, catalog, tags, lacre }: Config): Partial<HttpSettings> {
   return {
     addr: http.addr,
     net: http.net,
@@ -20,6 +20,7 @@ export function httpSettings({ http, storage, catalog, tags }: Config): Partial<
     readOnly: storage.maintenance.readonly.enabled,
     catalogMaxEntries: catalog.maxentries,
     tagsMaxTags: tags.maxtags,
+    maxConnections: lacre.maxconnections,
     metricsPath: '/metrics',
     debug: http.debug.addr ? { addr: http.debug.addr, metricsPath: http.debug.prometheus.enabled ? http.debug.prometheus.path : undefined } : undefined,
   }

@@ -49,6 +49,7 @@ const authSchema = z.object({
 })
 
 const lacreSchema = z.object({
+  maxconnections: count('Most connections at a time; when there are more, those idle for longest are ended.', 10_000),
   gc: z
     .object({
       grace: duration('How long content that nothing refers to is kept.').default(24 * HOUR_MS),

@@ -3,11 +3,13 @@ import { Readable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { OciError } from '../oci/error.ts'
 import type { Exchange } from './exchange.ts'
+import { HeldBodies } from './held-bodies.ts'
 
 const MiB = 1024 * 1024
 const READ_AHEAD = MiB
 const DISCARD_LIMIT = 16 * MiB // a client that does not listen while it sends gets its answer if this is enough
 const DISCARD_TIME_MS = 2_000
+const smallBodies = new HeldBodies(64 * MiB) // sixteen of the largest manifests at once
 const LEFT_TO_NODE = 64 * 1024 // Node itself reads on to the next request
 
 /**
@@ -18,6 +20,7 @@ export class RequestBody extends Readable {
   /** How much of it has arrived, in bytes. */
   bytesTaken = 0
   readonly #request: IncomingMessage
+  readonly #giveLeave: () => void
   readonly #onData = (chunk: Buffer) => {
     this.bytesTaken += chunk.length
     if (!this.push(chunk)) this.#request.pause()
@@ -27,9 +30,11 @@ export class RequestBody extends Readable {
     if (!this.#request.readableEnded) this.destroy(new ClientGoneError())
   }
 
-  constructor(request: IncomingMessage) {
+  /** @param giveLeave called before the first byte is read. */
+  constructor(request: IncomingMessage, giveLeave: () => void = () => undefined) {
     super({ highWaterMark: READ_AHEAD })
     this.#request = request
+    this.#giveLeave = giveLeave
     this.on('error', () => undefined) // the client may go before anybody reads, and that is no reason to end the process
   }
 
@@ -39,7 +44,10 @@ export class RequestBody extends Readable {
   }
 
   override _read(): void {
-    if (this.#request.listenerCount('data') === 0) this.#request.on('data', this.#onData)
+    if (this.#request.listenerCount('data') === 0) {
+      this.#giveLeave()
+      this.#request.on('data', this.#onData)
+    }
     this.#request.resume()
   }
 
@@ -72,22 +80,27 @@ export class ClientGoneError extends Error {
 /**
  * All of a small body.
  *
- * @throws OciError `MANIFEST_INVALID` (413) past `limit` bytes, before reading when the client states its length.
+ * @throws OciError `MANIFEST_INVALID` (413) past `limit` bytes, before reading when the client states its length; `TOOMANYREQUESTS`
+ * when those that came later need the memory.
  */
 export async function readSmallBody({ contentLength = 0, openBody }: Pick<Exchange, 'contentLength' | 'openBody'>, limit: number): Promise<Buffer> {
   if (contentLength > limit) throw tooLarge(limit)
-  const chunks: Buffer[] = []
-  let size = 0
-  for await (const chunk of openBody() as AsyncIterable<Buffer>) {
-    size += chunk.length
-    if (size > limit) throw tooLarge(limit)
-    chunks.push(chunk)
+  const body = openBody()
+  using held = smallBodies.hold(body)
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    if (held.size + chunk.length > limit) throw tooLarge(limit)
+    held.append(chunk)
   }
-  return Buffer.concat(chunks, size)
+  return held.bytes
 }
 
 function tooLarge(limit: number): OciError {
   return new OciError('MANIFEST_INVALID', { reason: `a manifest has at most ${limit} bytes` }, { status: 413 })
+}
+
+/** Whether the client may hold its body back until it is told to go on; RFC 9110 10.1.1. */
+export function awaitsLeave({ headers, httpVersion }: IncomingMessage): boolean {
+  return headers.expect !== undefined && httpVersion !== '1.0'
 }
 
 /** Whether more of the request may follow than is worth reading: its connection cannot serve another one. */
@@ -97,7 +110,7 @@ export function isLeftUnread(request: IncomingMessage): boolean {
 
 /** Reads on for a while, so that a client which is still sending does not lose the answer to a reset connection. */
 export async function discardRest(request: IncomingMessage): Promise<void> {
-  if (request.headers.expect && request.readableFlowing === null) return // it never got leave to send
+  if (awaitsLeave(request) && request.readableFlowing === null) return // it never got leave to send
   const enough = new AbortController()
   let size = 0
   request.on('data', (chunk: Buffer) => {

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { RequestBody } from './body.ts'
 import { requestId } from './request-id.ts'
+import type { Turn } from './turns.ts'
 
 /** One request under way, on its way to its answer. */
 export interface Call {
@@ -23,7 +24,7 @@ export interface Call {
   }
 }
 
-export function beginCall(request: IncomingMessage, response: ServerResponse, url: string): Call {
+export function beginCall({ request, response }: Turn, url: string): Call {
   const remoteAddress = request.socket.remoteAddress ?? ''
   return { request, response, url, id: requestId(request), remoteAddress, startedAt: Date.now(), startedMs: performance.now(), findings: {} }
 }

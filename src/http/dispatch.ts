@@ -4,7 +4,7 @@ import { OciError } from '../oci/error.ts'
 import type { Registry } from '../registry/registry.ts'
 import { type AccessRequest, authenticate, catalogAccess, repositoryAccess } from './authenticate.ts'
 import { allows } from './authorize.ts'
-import { RequestBody } from './body.ts'
+import { awaitsLeave, RequestBody } from './body.ts'
 import type { Call } from './call.ts'
 import type { Exchange } from './exchange.ts'
 import { locatorFor } from './location.ts'
@@ -117,8 +117,9 @@ function openExchange(service: Service, { request, response, findings }: Call, a
     contentLength: statedLength(request),
     locate: locatorFor(request, service.settings),
     openBody() {
-      if (headers.expect) response.writeContinue()
-      findings.body = new RequestBody(request)
+      findings.body = new RequestBody(request, () => {
+        if (awaitsLeave(request)) response.writeContinue()
+      })
       return findings.body
     },
   }

@@ -29,7 +29,7 @@ export interface Exchange<Parameter extends keyof PathParameters = keyof PathPar
   /** The body's length in bytes as the client states it; `undefined` when it is sent in chunks. */
   readonly contentLength: number | undefined
   readonly locate: Locate
-  /** The body. A client that waits for leave to send it (`Expect: 100-continue`) gets that leave here. */
+  /** The body. A client that waits for leave to send it (`Expect: 100-continue`) gets that leave when it is first read. */
   openBody(): Readable
 }
 

@@ -2,16 +2,17 @@ import { once } from 'node:events'
 import type { IncomingMessage, Server, ServerOptions, ServerResponse } from 'node:http'
 import { createServer as createHttpServer, METHODS } from 'node:http'
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https'
-import type { Socket } from 'node:net'
-import type { Duplex } from 'node:stream'
 import { type FastifyInstance, fastify } from 'fastify'
 import { formatAddress, listenError, parseAddress, removeStaleSocket } from './address.ts'
 import { beginCall } from './call.ts'
 import { Connections } from './connections.ts'
 import { answerPlainHttp } from './plain-http-on-tls.ts'
+import { refuseBytes } from './refuse-bytes.ts'
 import type { Answer, Serve } from './serve.ts'
 import type { HttpSettings } from './settings.ts'
+import { refuseLoose, withoutOrigin } from './strict-request.ts'
 import type { TlsFiles } from './tls-files.ts'
+import type { Turn } from './turns.ts'
 
 export interface ListenerOptions {
   readonly addr: string
@@ -40,18 +41,18 @@ export class Listener {
     this.#app = fastify({
       serverFactory: (handler) => createNodeServer(settings, tls, handler),
       rewriteUrl: ({ url = '/' }) => (Object.hasOwn(options.routes, pathOf(url)) ? pathOf(url) : FALLBACK),
-      clientErrorHandler: (error, socket) => refuseBytes(error, socket),
+      clientErrorHandler: (error, socket) => refuseBytes(error, socket, this.#connections.findLine(socket)),
       return503OnClosing: false,
     })
     this.#server = this.#app.server
-    this.#connections = new Connections(this.#server)
+    this.#connections = new Connections(this.#server, settings)
   }
 
   /** @throws ListenError if the address is not to be had. */
   async listen(): Promise<void> {
     const { addr, settings, tls } = this.#options
     if (tls) this.#prepareTls(tls)
-    this.#connections.open(settings.idleTimeoutMs)
+    this.#connections.open()
     // @NOTE with this listener the client's wait is ended by the handler that wants its body, not by Node
     this.#server.on('checkContinue', (request, response) => this.#server.emit('request', request, response))
     this.#addRoutes()
@@ -91,13 +92,17 @@ export class Listener {
       // @NOTE the raw request is taken before Fastify would look at its body
       this.#app.all(
         path,
-        { onRequest: (request, reply) => void this.#track(serve(answer, beginCall(request.raw, reply.hijack().raw, request.originalUrl))) },
+        {
+          onRequest: (request, reply) =>
+            void this.#serve({ request: request.raw, response: reply.hijack().raw }, (turn) => serve(strict(answer), beginCall(turn, request.originalUrl))),
+        },
         () => undefined,
       )
     }
   }
 
-  #track(work: Promise<void>): void {
+  #serve(turn: Turn, answer: (turn: Turn) => Promise<void>): void {
+    const work = this.#connections.serve(turn, () => answer(turn))
     this.#underWay.add(work)
     void work.finally(() => this.#underWay.delete(work))
   }
@@ -107,8 +112,13 @@ export class Listener {
 const FALLBACK = '/v2/'
 
 function pathOf(url: string): string {
-  const question = url.indexOf('?')
-  return question < 0 ? url : url.slice(0, question)
+  const target = withoutOrigin(url)
+  const question = target.indexOf('?')
+  return question < 0 ? target : target.slice(0, question)
+}
+
+function strict(answer: Answer): Answer {
+  return async (call) => refuseLoose(call.request, call.url) ?? answer(call)
 }
 
 function createNodeServer(settings: HttpSettings, tls: TlsFiles | undefined, handler: (request: IncomingMessage, response: ServerResponse) => void): Server {
@@ -118,19 +128,6 @@ function createNodeServer(settings: HttpSettings, tls: TlsFiles | undefined, han
     keepAliveTimeout: settings.keepAliveTimeoutMs,
     connectionsCheckingInterval: Math.min(settings.headersTimeoutMs, 5_000),
   }
-  return tls ? createHttpsServer({ ...limits, ...tls.current().options }, handler) : createHttpServer(limits, handler)
-}
-
-const REFUSALS: Readonly<Record<string, string>> = {
-  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
-  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
-}
-
-/** Bytes that are no HTTP request: an answer if nothing of another one is under way on this connection. */
-function refuseBytes(error: NodeJS.ErrnoException, socket: Duplex & { _httpMessage?: ServerResponse | null }): void {
-  const isAnswerable = socket.writable && !socket._httpMessage?.headersSent && error.code !== 'ECONNRESET'
-  if (!isAnswerable) return void socket.destroy()
-  const status = REFUSALS[error.code ?? ''] ?? '400 Bad Request'
-  socket.end(`HTTP/1.1 ${status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${status.length + 1}\r\nConnection: close\r\n\r\n${status}\n`)
-  ;(socket as Socket).resume()
+  const server = tls ? createHttpsServer({ ...limits, ...tls.current().options }, handler) : createHttpServer(limits, handler)
+  return Object.assign(server, { httpAllowHalfOpen: true }) // a client that says it has sent all still gets its answer
 }

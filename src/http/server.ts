@@ -2,6 +2,7 @@ import type { Authenticator } from '../access/authenticate.ts'
 import type { Registry } from '../registry/registry.ts'
 import { authenticate } from './authenticate.ts'
 import { debugRoutes } from './debug.ts'
+import { affordableConnections } from './descriptors.ts'
 import { answerApi, type Service } from './dispatch.ts'
 import { fixed } from './fixed.ts'
 import { type Health, live, type MetricsSource, metrics, ready, whileHealthy } from './health.ts'
@@ -11,6 +12,7 @@ import { empty, type Reply, text } from './reply.ts'
 import { compileRoutes } from './router.ts'
 import { type Answer, createServe } from './serve.ts'
 import { type DebugSettings, defaultHttpSettings, type HttpSettings } from './settings.ts'
+import { withoutOrigin } from './strict-request.ts'
 import type { TlsFiles } from './tls-files.ts'
 import { endpoints } from './v2/routes.ts'
 
@@ -37,7 +39,8 @@ export interface HttpServer {
 }
 
 export function createServer(options: HttpServerOptions): HttpServer {
-  const settings = { ...defaultHttpSettings, ...options.settings }
+  const chosen = { ...defaultHttpSettings, ...options.settings }
+  const settings = { ...chosen, maxConnections: Math.min(chosen.maxConnections, affordableConnections()) }
   const debug = settings.debug && createDebugListener(options, settings, settings.debug)
   const listeners = [createMainListener(options, settings), ...(debug ? [debug] : [])]
   return {
@@ -81,11 +84,13 @@ function createMainListener(options: HttpServerOptions, settings: HttpSettings):
   })
 }
 
+const DEBUG_CONNECTIONS = 32
+
 /** Plain and open, as Distribution's `http.debug`: for a network that only operators reach. */
 function createDebugListener({ observer, health, metrics }: HttpServerOptions, settings: HttpSettings, debug: DebugSettings): Listener {
   return new Listener({
     addr: debug.addr,
-    settings: { ...settings, net: 'tcp', inheritedSocket: undefined },
+    settings: { ...settings, net: 'tcp', inheritedSocket: undefined, maxConnections: Math.min(settings.maxConnections, DEBUG_CONNECTIONS) },
     routes: {
       ...debugRoutes(health),
       '/healthz': fixed('healthz', async () => live()),
@@ -108,11 +113,9 @@ function metricsRoute(path: string | undefined, source: MetricsSource | undefine
   }
 }
 
-const ORIGIN = /^https?:\/\/[^/?]*/i // a request to a proxy names it
-
 function apiBelow(prefix: string, service: Service): Answer {
   return async (call) => {
-    const target = call.url.replace(ORIGIN, '')
+    const target = withoutOrigin(call.url)
     if (!target.startsWith(prefix)) return notFound()
     return answerApi(service, call, target.slice(prefix.length - 1))
   }

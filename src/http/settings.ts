@@ -21,6 +21,8 @@ export interface HttpSettings {
   readonly idleTimeoutMs: number
   readonly headersTimeoutMs: number
   readonly keepAliveTimeoutMs: number
+  /** Most connections at a time. For one more, the one that has been idle longest goes; where none is idle, the new one. */
+  readonly maxConnections: number
   /** Path of the metrics on the main address, behind authentication; `undefined`: not there. */
   readonly metricsPath: string | undefined
   readonly debug: DebugSettings | undefined
@@ -46,6 +48,7 @@ export const defaultHttpSettings: HttpSettings = {
   idleTimeoutMs: 60_000,
   headersTimeoutMs: 30_000,
   keepAliveTimeoutMs: 72_000, // longer than the 60 s after which common load balancers drop an idle connection
+  maxConnections: 10_000,
   metricsPath: undefined,
   debug: undefined,
 }

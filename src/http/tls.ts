@@ -34,6 +34,9 @@ const CLIENT_AUTHS = [
   'require-and-verify-client-cert',
 ] as const
 
+// ChaCha for clients without AES in hardware, who ask for it first; a renegotiation costs us more than the client, and only attackers ask for one.
+const SECURE_OPTIONS = constants.SSL_OP_PRIORITIZE_CHACHA | constants.SSL_OP_NO_RENEGOTIATION
+
 const HANDSHAKE_TIMEOUT_MS = 30_000
 
 // TLS 1.3 has these three and no setting, as in Go; AES-128 first, as in Go.
@@ -79,7 +82,7 @@ export async function loadTls(settings: TlsSettings, now: () => number = Date.no
     ...(ca.length > 0 && { ca }),
     minVersion,
     ciphers: formatCiphers(settings, minVersion) + (problems.some(({ id }) => id === 'short-key') ? ':@SECLEVEL=0' : ''), // OpenSSL's own level refuses short keys
-    secureOptions: constants.SSL_OP_PRIORITIZE_CHACHA, // for clients without AES in hardware, who ask for it first
+    secureOptions: SECURE_OPTIONS,
     ALPNProtocols: ['http/1.1'],
     handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
     requestCert: clientAuth !== 'no-client-cert',

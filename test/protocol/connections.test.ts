@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { test } from 'node:test'
+import { connect as connectSecurely } from 'node:tls'
+import { TlsFiles } from '../../src/http/tls-files.ts'
+import { CertificateFolder } from '../support/certificates.ts'
+import { pathOf, startRegistry } from '../support/registry.ts'
+
+const PING = 'GET /v2/ HTTP/1.1\r\nHost: x\r\n\r\n'
+
+async function open(port: number): Promise<Socket> {
+  const socket = connect(port, '127.0.0.1').on('error', () => undefined)
+  await once(socket, 'connect')
+  return socket
+}
+
+async function ask(socket: Socket, request = PING): Promise<string> {
+  socket.write(request)
+  const [answer] = (await once(socket, 'data')) as [Buffer]
+  return answer.toString().slice(0, 12)
+}
+
+test('one connection too many ends the one that has been idle for longest', async () => {
+  await using registry = await startRegistry({ settings: { maxConnections: 3 } })
+  const [first, second, third] = [await open(registry.port), await open(registry.port), await open(registry.port)]
+  for (const socket of [second, third, first]) assert.equal(await ask(socket), 'HTTP/1.1 200')
+  const ended = once(second, 'close')
+  assert.equal(await ask(await open(registry.port)), 'HTTP/1.1 200')
+  await ended
+  for (const socket of [third, first]) assert.equal(await ask(socket), 'HTTP/1.1 200')
+})
+
+test('a connection that has never said anything is idle, before and after the handshake of TLS', async () => {
+  await using folder = await CertificateFolder.make()
+  const server = await folder.issue('server')
+  await using tls = await new TlsFiles(server).open()
+  await using registry = await startRegistry({ tls, settings: { maxConnections: 3 } })
+  const [silent, hello] = [await open(registry.port), await open(registry.port)]
+  hello.write('\x16\x03\x01\x02\0\x01')
+  const secured = connectSecurely({ port: registry.port, host: '127.0.0.1', ca: server.cert })
+  await once(secured, 'secureConnect')
+  for (const socket of [silent, hello, secured]) {
+    const ended = once(socket.on('error', () => undefined).resume(), 'close')
+    const next = connectSecurely({ port: registry.port, host: '127.0.0.1', ca: server.cert })
+    assert.equal(await ask(next), 'HTTP/1.1 200')
+    await ended
+  }
+})
+
+test('where no connection is idle, a new one is turned away, and what is under way goes on', async () => {
+  await using registry = await startRegistry({ settings: { maxConnections: 2 } })
+  const sockets = [await open(registry.port), await open(registry.port)]
+  for (const socket of sockets) {
+    socket.write('POST /v2/a/blobs/uploads/ HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n')
+    const [answer] = (await once(socket, 'data')) as [Buffer]
+    const path = pathOf(/^Location: (.*)\r$/m.exec(answer.toString())?.[1])
+    assert.equal(await ask(socket, `PATCH ${path} HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n`), 'HTTP/1.1 100')
+  }
+  for (let turnedAway = 0; turnedAway < 3; turnedAway++) await once((await open(registry.port)).resume(), 'close')
+  for (const socket of sockets) assert.equal(await ask(socket, 'hello'), 'HTTP/1.1 202')
+  assert.equal(await ask(await open(registry.port)), 'HTTP/1.1 200')
+})
+
+test('a client that lets go keeps no room', async () => {
+  await using registry = await startRegistry({ settings: { maxConnections: 2 } })
+  for (let client = 0; client < 10; client++) {
+    const socket = await open(registry.port)
+    assert.equal(await ask(socket), 'HTTP/1.1 200')
+    socket.resetAndDestroy()
+  }
+  assert.equal((await registry.get('/v2/')).status, 200)
+})
