@@ -89,15 +89,22 @@ function locationQuery(newest: string, old: string): string {
   return digest ? withQuery(newest, 'digest', decodeURIComponent(digest)) : newest
 }
 
-const outOfOrder: Chapter = claims(
-  { version: '1.0', section: 'Pushing a blob in chunks', title: 'a chunk that does not follow' },
-  {
-    'is refused with 416 in a PATCH, and the upload goes on': (registry) =>
-      pushOutOfOrder(registry, parcelOf('walk/order', bytesFor('order', 3000), 'sha256'), false),
-    'is refused with 416 in the closing PUT, and the upload goes on': (registry) =>
-      pushOutOfOrder(registry, parcelOf('walk/order', bytesFor('last order', 3000), 'sha256'), true),
-  },
-)
+const outOfOrder: readonly Chapter[] = [
+  claims(
+    { version: '1.0', section: 'Pushing a blob in chunks', title: 'a chunk that does not follow' },
+    {
+      'is refused with 416 in a PATCH, and the upload goes on': (registry) =>
+        pushOutOfOrder(registry, parcelOf('walk/order', bytesFor('order', 3000), 'sha256'), false),
+    },
+  ),
+  claims(
+    { version: 'dev', section: 'Pushing a blob in chunks', title: 'a last chunk that does not follow' },
+    {
+      'is refused with 416 in the closing PUT, and the upload goes on': (registry) =>
+        pushOutOfOrder(registry, parcelOf('walk/order', bytesFor('last order', 3000), 'sha256'), true),
+    },
+  ),
+]
 
 const progress: Chapter = chapter(
   { version: '1.1', section: 'Pushing a blob in chunks', title: 'an upload in progress' },
@@ -113,8 +120,7 @@ const progress: Chapter = chapter(
       locationOf(reply)
     },
     'is unknown with 404 when it never was': async ({ upload }, registry) => {
-      const reply = await registry.get(upload.replace(/[0-9a-f-]{36}/, '00000000-0000-4000-8000-000000000000'))
-      assert.deepEqual([reply.status, reply.codes], [404, ['BLOB_UPLOAD_UNKNOWN']])
+      assert.equal((await registry.get(upload.replace(/[0-9a-f-]{36}/, '00000000-0000-4000-8000-000000000000'))).status, 404)
     },
   },
 )
@@ -234,7 +240,7 @@ const deleted: readonly Chapter[] = algorithms.map((algorithm) =>
 export const blobChapters: readonly Chapter[] = [
   ...pushed,
   ...corrupted,
-  outOfOrder,
+  ...outOfOrder,
   progress,
   ...mounts('1.0', 'that another repository has', (source) => `&from=${encodeURIComponent(source)}`),
   ...mounts('1.1', 'that some other repository has', () => ''),

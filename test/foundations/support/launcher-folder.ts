@@ -46,7 +46,7 @@ export async function writeProgram(path: string, lines: string): Promise<void> {
 /** A folder for PATH with what the launchers need, and no Node. */
 export async function layOutPath(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true })
-  for (const tool of ['sh', 'dirname', 'readlink', 'uname', 'cat', 'cmp', 'cp', 'find', 'mkdir']) await linkTool(folder, tool)
+  for (const tool of ['sh', 'dirname', 'readlink', 'uname', 'cat', 'cmp', 'cp', 'find', 'mkdir', 'sync']) await linkTool(folder, tool)
 }
 
 async function linkTool(folder: string, tool: string): Promise<void> {
