@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { type DigestAlgorithm, digestOf } from '../../src/oci/digest.ts'
-import type { Client } from '../support/http-client.ts'
+import type { Client, HttpReply } from '../support/http-client.ts'
 import { bytesFor } from './bytes.ts'
 import { type Chapter, chapter, claims } from './chapter.ts'
 import { beginUpload, chunkOf, locationOf, type Parcel, pushInOnePut, thirdsOf, waysToPush, withQuery } from './ways-to-push.ts'
@@ -187,6 +187,28 @@ const notMounted: Chapter = claims(
   },
 )
 
+/** What the main branch makes a MUST: the digest in every answer about a blob. */
+const named: readonly Chapter[] = algorithms.flatMap((algorithm) =>
+  waysToPush.map(({ name, push }, way) => {
+    const repository = `walk/named/${algorithm}/${way}`
+    const isNamed = (digest: string, { status, headers }: HttpReply, wanted: number) =>
+      assert.deepEqual([status, headers['docker-content-digest']], [wanted, digest])
+    return chapter(
+      { version: 'dev', section: 'Pulling blobs', title: `the digest of a ${algorithm} blob pushed with ${name}` },
+      async (registry) => {
+        const parcel = parcelOf(repository, bytesFor(repository, 512), algorithm)
+        return { ...parcel, reply: await push(registry, parcel) }
+      },
+      {
+        'is in the answer to the push': ({ digest, reply }) => isNamed(digest, reply, 201),
+        'is in the answers to GET and HEAD': async ({ digest }, registry) => {
+          for (const method of ['GET', 'HEAD']) isNamed(digest, await registry.send(method, blobPath({ repository, digest })), 200)
+        },
+      },
+    )
+  }),
+)
+
 const SIZE = 2048
 const ranges: Readonly<Record<string, { readonly status: number; readonly first?: number; readonly last?: number }>> = {
   '500-1499': { status: 206, first: 500, last: 1499 },
@@ -249,6 +271,7 @@ export const blobChapters: readonly Chapter[] = [
   ...deleted,
   cancelled,
   namedAlgorithm,
+  ...named,
 ]
 
 function blobPath({ repository, digest }: Pick<Parcel, 'repository' | 'digest'>): string {

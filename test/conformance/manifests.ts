@@ -55,14 +55,14 @@ function claimsOf(set: NamedDataSet): Proofs<Pushed> {
 }
 
 function deletionOf(set: NamedDataSet): Proofs<Deleted> {
-  const { manifests } = filled(set)
+  const { manifests, blobs } = filled(set)
   const hasTags = manifests.some(({ tags }) => tags.length > 0)
   const hasSubjects = manifests.some(({ subject }) => subject)
   return {
     ...(hasTags && { 'loses a tag at once, and keeps the manifest': losesTags }),
     'loses its manifests at once': losesManifests,
     ...(hasSubjects && { 'is no referrer any more': isNoReferrer }),
-    'loses its blobs at once': losesBlobs,
+    ...(blobs.size > 0 && { 'loses its blobs at once': losesBlobs }),
   }
 }
 
