@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
@@ -131,13 +131,67 @@ test('configuration: broken YAML names the line', async () => {
   assert.equal(problems[0]?.line, 4)
 })
 
-for (const [what, file] of [
-  ['an empty file', ''],
-  ['a file that is a list', '- a'],
-  ['an alias inside its own anchor', 'version: 0.1\nhttp: &a {b: *a}'],
-] as const) {
-  test(`configuration: ${what} is an error, not a crash`, async () => void (await problemsOf(load(file))))
+const laughs = 'abcdefgh'.split('').map(
+  (name, index, all) =>
+    `${name}: &${name} [${Array(9)
+      .fill(index === 0 ? 'x' : `*${all[index - 1]}`)
+      .join(',')}]`,
+)
+
+const unreadable: readonly (readonly [what: string, message: RegExp, bytes: string | Buffer])[] = [
+  ['an empty file', /is empty/, ''],
+  ['only a comment', /is empty/, '# nothing\n'],
+  ['a list', /holds a list, no keys/, '- a'],
+  ['a word', /holds a single value, no keys/, 'hello'],
+  ['an alias inside its own anchor', /an alias stands inside its own anchor/, `${SMALL}log: &a {fields: *a}`],
+  ['an alias of nothing', /names an anchor that does not exist/, `${SMALL}log: *a`],
+  ['aliases of aliases of aliases', /its aliases stand for too much/, `${laughs.join('\n')}\n${SMALL}`],
+  ['a thousand brackets', /nests too deep/, `${SMALL}x: ${'['.repeat(1000)}`],
+  ['ten thousand dashes', /nests too deep/, `${SMALL}x:\n  ${'- '.repeat(10_000)}`],
+  ['deeper keys than there are', /nests deeper than/, Array.from({ length: 40 }, (_, depth) => `${' '.repeat(depth)}a:\n`).join('')],
+  ['a tab as indentation', /tabs are not allowed.*config\.yml:3/, 'version: 0.1\nhttp:\n\taddr: :1\n'],
+  ['a quote that never ends', /missing closing "quote.*config\.yml:4/, `${SMALL}log: {level: "deb`],
+  ['Latin-1', /is not text in UTF-8/, Buffer.from(`${SMALL}log: {fields: {a: caf\xe9}}`, 'latin1')],
+  ['a program', /is not text in UTF-8|no text has/, Buffer.from('\x7fELF\x02\x01\0\0', 'latin1')],
+  ['a control character', /no text has, U\+0001 \(line 4\)/, `${SMALL}log: {level: "\x01"}`],
+  ['2 MiB', /longer than 1 MiB/, `# ${'x'.repeat(2 * 1024 * 1024)}`],
+]
+for (const [what, message, bytes] of unreadable) {
+  test(`configuration: ${what} is told in a sentence`, async () => {
+    await writeFile(path, bytes)
+    const error = await problemsOf(loadConfig({ path, environment: {} }))
+    assert.match(error.message, message)
+    assert.match(error.message, /^[^\n]{1,300}(\n {2}- [^\n]{1,300})*$/)
+  })
 }
+
+const readable: readonly (readonly [what: string, bytes: string | Buffer])[] = [
+  ['a byte order mark', `\ufeff${SMALL}`],
+  ['UTF-16', Buffer.from(`\ufeff${SMALL}`, 'utf16le')],
+  ['the ends of lines of Windows', SMALL.replaceAll('\n', '\r\n')],
+  ['JSON', JSON.stringify({ version: '0.1', storage: { filesystem: { rootdirectory: '/data' } }, http: { addr: ':5000' } })],
+  ['a mark before the first document', `---\n${SMALL}`],
+]
+for (const [what, bytes] of readable) {
+  test(`configuration: ${what} is read`, async () => {
+    await writeFile(path, bytes)
+    const { config, warnings } = await loadConfig({ path, environment: {} })
+    assert.deepEqual([config.http.addr, warnings], [':5000', []])
+  })
+}
+
+test('configuration: only the first document of a file counts', async () => {
+  const { config, warnings } = await load(`${SMALL}---\nhttp: {addr: ":1"}\n`)
+  assert.deepEqual([config.http.addr, warnings.length], [':5000', 1])
+})
+
+test('configuration: a folder, an endless device and a link to itself are told in a sentence', async () => {
+  const link = join(folder, 'link.yml')
+  await symlink(link, link)
+  const messages = []
+  for (const place of [folder, '/dev/zero', link]) messages.push((await problemsOf(loadConfig({ path: place, environment: {} }))).problems[0]?.message)
+  assert.deepEqual(messages, ['is a folder, not a file', 'is longer than 1 MiB', 'is a link that leads to itself'])
+})
 
 test('configuration: a secret is in no message', async () => {
   for (const value of ['[hush', '{hush: 1}', '@hush', '*hush']) {

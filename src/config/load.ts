@@ -1,14 +1,15 @@
-import { access, readFile } from 'node:fs/promises'
+import { access } from 'node:fs/promises'
 import { basename } from 'node:path'
 import type { z } from 'zod'
 import { checkKeys } from './check-keys.ts'
 import { checkValues } from './check-values.ts'
 import { ConfigError, type ConfigProblem, type Findings, formatFinding } from './config-error.ts'
+import { readConfigFile } from './config-file.ts'
 import { applyEnvironment, CONFIGURATION_PATH, chooseType, type Environment } from './environment.ts'
 import { findInheritedSocket, noteInheritedSocket } from './inherited-socket.ts'
 import { type Config, configSchema } from './schema.ts'
 import { findSources } from './sources.ts'
-import { findNearest, findNode, placeOf, type Section, toPlain } from './tree.ts'
+import { findNearest, findNode, isNull, placeOf, type Section, toPlain } from './tree.ts'
 import { readYaml } from './yaml.ts'
 
 /** What `registry:2` has in its image. */
@@ -62,7 +63,10 @@ export async function loadConfig(options: LoadOptions = {}): Promise<LoadedConfi
 function parseConfig(text: string, name: string | undefined, environment: Environment, socket?: number): LoadedConfig {
   const { tree, problems, warnings } = readYaml(text, name ?? 'default', name !== undefined)
   if (!tree) throw new ConfigError(problems.map((problem) => ({ ...problem, path: problem.path || (name ?? '') })))
-  if (tree.kind !== 'section') throw new ConfigError([{ path: name ?? '', message: 'is empty', suggestion: 'begin it with "version: 0.1"' }])
+  if (tree.kind !== 'section') {
+    const message = isNull(tree) ? 'is empty' : `holds ${tree.kind === 'list' ? 'a list' : 'a single value'}, no keys`
+    throw new ConfigError([{ path: name ?? '', message, suggestion: 'begin it with "version: 0.1"' }])
+  }
 
   const findings: Findings = { problems: [], warnings: [...warnings] }
   for (const key of ['storage', 'auth']) chooseType(tree, key)
@@ -115,16 +119,6 @@ async function findWellKnownFile(): Promise<string | undefined> {
     if (isThere) return path
   }
   return undefined
-}
-
-async function readConfigFile(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    const message = code === 'ENOENT' ? 'does not exist' : `cannot be read (${code ?? String(error)})`
-    throw new ConfigError([{ path, message, suggestion: `check the path, the argument before ${CONFIGURATION_PATH}` }])
-  }
 }
 
 /** The old `loglevel` counts where `log.level` is not set. */

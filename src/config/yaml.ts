@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm'
 import {
   type Alias,
   type Document,
@@ -9,12 +10,18 @@ import {
   type Node,
   type Pair,
   parseDocument,
+  type YAMLError,
   type YAMLMap,
+  type YAMLSeq,
 } from 'yaml'
 import type { ConfigProblem } from './config-error.ts'
-import { newSection, type Section, type Tree } from './tree.ts'
+import { type List, newSection, type Scalar, type Section, type Tree } from './tree.ts'
 
-const DEPTH_LIMIT = 32 // deeper than any key; stops an alias inside its own anchor
+const DEPTH_LIMIT = 32 // deeper than any key
+const NODES_LIMIT = 50_000 // more than a file of 1 MiB has without aliases of aliases
+const BRACKETS_LIMIT = 500
+const SHORT = 2000 // characters, which the parser reads at once whatever they are
+const TIME_LIMIT_MS = 5000 // some texts take the parser a time that grows with the square of their length
 
 /** A text as YAML 1.1 reads it (`yes`, `on` and `0777` have meanings), as Distribution's parser does. */
 export interface ReadYaml {
@@ -26,6 +33,9 @@ export interface ReadYaml {
 interface Reader {
   readonly document: Document
   readonly warnings: ConfigProblem[]
+  /** The nodes that are being read, from the outermost. */
+  readonly path: Set<unknown>
+  nodes: number
   readonly locate: (node: unknown) => { where: string; line?: number }
 }
 
@@ -34,33 +44,80 @@ interface Reader {
  * @param isFile whether a line number says anything
  */
 export function readYaml(text: string, source: string, isFile: boolean): ReadYaml {
+  if (bracketDepth(text) > BRACKETS_LIMIT) return unusable(source, 'it nests too deep')
+  if (text.length <= SHORT) return read(text, source, isFile)
+  try {
+    return runInNewContext('read()', { read: () => read(text, source, isFile) }, { timeout: TIME_LIMIT_MS }) as ReadYaml
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_SCRIPT_EXECUTION_TIMEOUT') throw error
+    return unusable(source, 'it takes too long to read')
+  }
+}
+
+function unusable(where: string, message: string): ReadYaml {
+  return { tree: undefined, problems: [{ path: '', where, message: `is not usable YAML: ${message}` }], warnings: [] }
+}
+
+/** How many brackets are open at once at most, quoted ones counted too: a parser that meets a million of them runs out of memory. */
+function bracketDepth(text: string): number {
+  let depth = 0
+  let deepest = 0
+  for (const char of text) {
+    if (char === '[' || char === '{') deepest = Math.max(deepest, ++depth)
+    if (char === ']' || char === '}') depth--
+  }
+  return deepest
+}
+
+function read(text: string, source: string, isFile: boolean): ReadYaml {
   const lineCounter = new LineCounter()
   const document = parseDocument(text, { version: '1.1', uniqueKeys: false, prettyErrors: false, lineCounter })
   const placeOf = (offset: number) => {
     const { line } = lineCounter.linePos(offset)
     return isFile ? { where: `${source}:${line}`, line } : { where: source }
   }
-  const problems = document.errors.map((error) => ({ path: '', ...placeOf(error.pos[0]), message: `is not valid YAML: ${lowerFirst(error.message)}` }))
+  const [others, errors] = [true, false].map((isOther) => document.errors.filter(({ code }) => (code === 'MULTIPLE_DOCS') === isOther)) as [
+    YAMLError[],
+    YAMLError[],
+  ]
+  const problems = errors.map((error) => ({ path: '', ...placeOf(error.pos[0]), message: `is not valid YAML: ${sentenceOf(error)}` }))
   if (problems.length > 0) return { tree: undefined, problems, warnings: [] }
 
-  const warnings: ConfigProblem[] = []
+  const warnings: ConfigProblem[] = others.map(({ pos }) => ({
+    path: '',
+    ...placeOf(pos[0]),
+    message: 'and what follows is ignored: only the first document counts',
+  }))
   const locate = (node: unknown) => placeOf((node as Node | null)?.range?.[0] ?? 0)
   try {
-    return { tree: readNode({ document, warnings, locate }, document.contents, '', 0), problems, warnings }
+    return { tree: readNode({ document, warnings, locate, path: new Set(), nodes: 0 }, document.contents, '', 0), problems, warnings }
   } catch (error) {
-    return { tree: undefined, problems: [{ path: '', where: source, message: `is not usable YAML: ${(error as Error).message}` }], warnings }
+    return unusable(source, (error as Error).message)
   }
 }
 
 function readNode(reader: Reader, node: unknown, path: string, depth: number): Tree {
   if (depth > DEPTH_LIMIT) throw new Error(`it nests deeper than ${DEPTH_LIMIT} levels`)
+  if (++reader.nodes > NODES_LIMIT) throw new Error(`it has more than ${NODES_LIMIT} values: its aliases stand for too much`)
   if (isAlias(node)) return readNode(reader, resolveAlias(reader, node), path, depth + 1)
-  if (isMap(node)) return readMap(reader, node, path, depth)
-  const place = reader.locate(node)
-  if (isSeq(node)) return { kind: 'list', items: node.items.map((item, index) => readNode(reader, item, `${path}[${index}]`, depth + 1)), ...place }
-  const value = isYamlScalar(node) ? node.value : null
-  const source = isYamlScalar(node) ? node.source : undefined
-  return { kind: 'scalar', value, text: typeof value === 'string' ? value : (source ?? ''), ...place }
+  if (!isMap(node) && !isSeq(node)) return readScalar(node, reader.locate(node))
+  if (reader.path.has(node)) throw new Error('an alias stands inside its own anchor')
+  reader.path.add(node)
+  const tree = isMap(node) ? readMap(reader, node, path, depth) : readList(reader, node, path, depth)
+  reader.path.delete(node)
+  return tree
+}
+
+function readList(reader: Reader, list: YAMLSeq, path: string, depth: number): List {
+  const items = list.items.map((item, index) => readNode(reader, item, `${path}[${index}]`, depth + 1))
+  return { kind: 'list', items, ...reader.locate(list) }
+}
+
+function readScalar(node: unknown, place: { where: string; line?: number }): Scalar {
+  if (!isYamlScalar(node)) return { kind: 'scalar', value: null, text: '', ...place }
+  const { value, source = '' } = node
+  const isSexagesimal = typeof value === 'number' && source.includes(':') // 1:30, which Distribution's parser takes for a text
+  return { kind: 'scalar', value: isSexagesimal ? source : value, text: typeof value === 'string' ? value : source, ...place }
 }
 
 function resolveAlias(reader: Reader, alias: Alias): Node {
@@ -104,6 +161,7 @@ function withLine(tree: Tree, place: { where: string; line?: number }): Tree {
   return tree.kind === 'scalar' && tree.value !== null ? tree : { ...tree, ...place }
 }
 
-function lowerFirst(text: string): string {
-  return text.charAt(0).toLowerCase() + text.slice(1)
+function sentenceOf({ message }: Error): string {
+  if (/call stack/.test(message)) return 'it nests too deep'
+  return message.charAt(0).toLowerCase() + message.slice(1)
 }
