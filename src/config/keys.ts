@@ -33,7 +33,8 @@ export function findKeyFacts(path: readonly PropertyKey[]): KeyFacts | undefined
   return factsOf(schema && unwrap(schema))
 }
 
-function factsOf(schema: z.core.$ZodType | undefined): KeyFacts | undefined {
+/** What a leaf of the schema says of itself; `undefined` for a section. */
+export function factsOf(schema: z.core.$ZodType | undefined): KeyFacts | undefined {
   const facts = schema && z.globalRegistry.get(schema)
   return facts && 'type' in facts ? (facts as unknown as KeyFacts) : undefined
 }

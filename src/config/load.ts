@@ -52,11 +52,17 @@ export interface LoadedConfig {
  */
 export async function loadConfig(options: LoadOptions = {}): Promise<LoadedConfig> {
   const environment = options.environment ?? process.env
-  const path = options.defaults ? undefined : (options.path ?? environment[CONFIGURATION_PATH] ?? (await findWellKnownFile()))
+  const path = await findConfigFile(options)
   const text = path === undefined ? REGISTRY_2 : await readConfigFile(path)
   const socket = findInheritedSocket(environment, process.pid)
   const loaded = parseConfig(text, path === undefined ? undefined : basename(path), environment, socket)
   return { ...loaded, ...(path === undefined ? {} : { path }), ...(socket === undefined ? {} : { inheritedSocket: socket }) }
+}
+
+/** The file that `loadConfig` would read; `undefined` for none, which gives registry:2's own values. */
+export async function findConfigFile({ path, environment = process.env, defaults }: LoadOptions): Promise<string | undefined> {
+  if (defaults) return undefined
+  return path ?? environment[CONFIGURATION_PATH] ?? (await findWellKnownFile())
 }
 
 /** The configuration that `text` and `environment` make; `name` is the file's, absent for lacre's own defaults. */

@@ -63,7 +63,7 @@ const lacreSchema = z.object({
  * `unsupported.ts`.
  */
 export const configSchema = z.object({
-  version: text('Version of the format.', { type: '0.1', accept: (value) => (value === '0.1' ? value : undefined) }),
+  version: text('Version of the format.', { type: '0.1', json: { enum: [0.1, '0.1'] }, accept: (value) => (value === '0.1' ? value : undefined) }),
   log: logSchema.prefault({}),
   storage: storageSchema.prefault({}),
   auth: authSchema.prefault({}),

@@ -35,7 +35,7 @@ function leaf<T>(facts: KeyFacts, read: (input: unknown) => T | undefined) {
 /** Text as it is written: `secret: 0123` is "0123". */
 export function text<T extends string = string>(
   description: string,
-  options: { type?: string; secret?: true; accept?: (value: string) => T | undefined } = {},
+  options: { type?: string; secret?: true; json?: KeyFacts['json']; accept?: (value: string) => T | undefined } = {},
 ) {
   const { type = 'a text', accept = (value: string) => value as T, ...facts } = options
   return leaf({ type, description, json: JSON_TEXT, ...facts }, (input) => {
