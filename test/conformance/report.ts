@@ -69,7 +69,7 @@ export async function writeSuite(path: string, suiteVersion: string, measures: r
     listOf(`${name}, ${version}, skipped or disabled`, skipped),
   ])
   const table = tableOf(['specification', 'registry', 'pass', 'fail', 'skipped', 'disabled by the suite'], rows)
-  await replaceSection(path, 'suite', [`Suite: \`${suiteVersion}\`.\n`, table, ...lists].filter(Boolean).join('\n'))
+  await replaceSection(path, 'suite', [`Suite: ${suiteVersion}.\n`, table, ...lists].filter(Boolean).join('\n'))
 }
 
 function shareOf({ outcomes }: WalkMeasure, versions: readonly SpecVersion[]): string {

@@ -27,7 +27,7 @@ export async function buildSuite(target: string, source: string | undefined): Pr
   if (source) {
     const { status, stdout, stderr } = await run('go', ['build', '-o', path, '.'], { cwd: source, timeoutMs: BUILD_LIMIT_MS })
     if (status !== 0) throw new Error(`the suite in ${source} cannot be built:\n${stdout}${stderr}`)
-    return { path, version: await versionOf(path, source) }
+    return { path, version: await versionOf(path, 'built from a folder, of an unknown commit') }
   }
   const reasons: string[] = []
   for (const query of ['main', 'latest']) {

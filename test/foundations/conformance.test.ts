@@ -87,7 +87,7 @@ esac`
     assert.deepEqual([code, stderr], [0, ''])
     for (const version of ['1.0', '1.1', 'dev']) assert.ok(stdout.includes(`suite v1.2.3, specification ${version}, lacre: 7 pass, 0 fail, 0 skipped\n`))
     const page = await readFile(measure.page, 'utf8')
-    assert.match(page, /Suite: `v1\.2\.3`\.\n\n.*\n.*\n\| 1\.0 \| lacre \| 7 \| 0 \| 0 \| 1 \|\n/)
+    assert.match(page, /Suite: v1\.2\.3\.\n\n.*\n.*\n\| 1\.0 \| lacre \| 7 \| 0 \| 0 \| 1 \|\n/)
     assert.match(page, /skipped or disabled: 1<\/summary>\n\n- sparse\n/)
   })
 
