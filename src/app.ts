@@ -6,11 +6,12 @@ import type { Logger } from 'pino'
 import type { Authenticator } from './access/authenticate.ts'
 import { openHtpasswd } from './access/htpasswd.ts'
 import type { Config } from './config/schema.ts'
-import { AdminSocket } from './http/admin.ts'
+import { AdminSocket, type Served } from './http/admin.ts'
 import { createObserver } from './http/log-requests.ts'
 import { createServer } from './http/server.ts'
 import { TlsFiles } from './http/tls-files.ts'
 import { IN_MEMORY, openIndex, openState } from './metadata/connect.ts'
+import type { Notifier } from './notifications/notifier.ts'
 import { healthChecks } from './observability/health-checks.ts'
 import { HealthMonitor } from './observability/health-monitor.ts'
 import { createLogger } from './observability/log.ts'
@@ -20,11 +21,13 @@ import { refuseProblems } from './pki/server-certificate.ts'
 import { startHousekeeping } from './registry/housekeeping.ts'
 import { noRules, type PushRules } from './registry/push-rules.ts'
 import { closeRegistry, openRegistry, type Registry, type RegistryEvent } from './registry/registry.ts'
+import { createReport } from './report.ts'
 import { housekeeping, httpSettings, pushRules, urlOf } from './settings.ts'
 import { FilesystemDriver } from './volume/filesystem.ts'
 import { CACHE, STATE } from './volume/layout.ts'
 import { findNetworkFileSystem, VolumeLock } from './volume/lock.ts'
 import { actAs, becomeForGood, findForeignOwner } from './volume/owner.ts'
+import { createNotifier, mailroomOf } from './webhooks.ts'
 
 export interface OpenVolume {
   readonly registry: Registry
@@ -118,35 +121,35 @@ interface Edge {
  */
 export async function startServer(config: Config, options: ServerOptions = {}): Promise<RunningServer> {
   const edge = openEdge(config, options)
-  const { log } = edge
   const tls = await openTls(config, edge, options.isStrict === true)
   const root = config.storage.filesystem.rootdirectory
   const owner = findForeignOwner(root)
   actAs(owner)
-  const volume = await openVolume(root, volumeOptions(config, edge))
-  warnOfNetwork(root, log)
+  const notifier = createNotifier(config, edge)
+  const volume = await openVolume(root, volumeOptions(config, edge, notifier))
+  warnOfNetwork(root, edge.log)
   const authenticator = await openAuthenticator(config, edge)
   const { monitor, ...parts } = serverParts(config, volume.registry, edge, tls)
   const settings = { ...parts.settings, inheritedSocket: options.inheritedSocket }
-  const server = createServer({ ...parts, settings, authenticator, tls })
+  const server = createServer({ ...parts, settings, authenticator, tls, notifier })
   actAs(undefined)
   await server.listen().catch((error: unknown) => {
     volume.close()
     throw error
   })
   becomeForGood(owner)
-  const admin = await openAdminSocket(root, volume.registry, log)
+  notifier?.start()
+  const admin = await openAdminSocket(root, { registry: volume.registry, mailroom: notifier ?? mailroomOf(root) }, edge.log)
   startHousekeeping(volume.registry, housekeeping(config, edge))
   monitor.start()
   const url = urlOf(config.http, server, tls !== undefined)
-  log.info({ url }, `listening on ${server.addresses.join(', ')}`)
+  edge.log.info({ url }, `listening on ${server.addresses.join(', ')}`)
   const stop = async (): Promise<void> => {
     monitor[Symbol.dispose]()
     await server.close(config.http.draintimeout)
-    await admin?.close()
-    await Promise.all([tls?.[Symbol.asyncDispose](), authenticator?.[Symbol.asyncDispose]()])
+    await Promise.all([admin?.close(), notifier?.close(), tls?.[Symbol.asyncDispose](), authenticator?.[Symbol.asyncDispose]()])
     volume.close()
-    log.info('stopped')
+    edge.log.info('stopped')
   }
   return { addresses: server.addresses, url, stop }
 }
@@ -204,42 +207,16 @@ async function openAuthenticator(config: Config, { log, metrics }: Edge): Promis
   }
 }
 
-function volumeOptions(config: Config, edge: Edge): VolumeOptions {
+function volumeOptions(config: Config, edge: Edge, notifier: Notifier | undefined): VolumeOptions {
   return {
     isReadOnly: config.storage.maintenance.readonly.enabled,
     report: createReport(edge),
     rules: pushRules(config),
-    onLockLost: (reason) => edge.log.error(`nothing is written any more: ${reason}; stop this server`),
+    onLockLost: (reason) => {
+      void notifier?.close() // its queue is on the volume too
+      edge.log.error(`nothing is written any more: ${reason}; stop this server`)
+    },
   }
-}
-
-const REMEMBERED_DAMAGE = 10_000
-
-/** Tells each thing once, though pulls come across it again and again. */
-function createReport({ log, metrics }: Edge): (event: RegistryEvent) => void {
-  const told = new Set<string>()
-  const tellOnce = (what: string, tell: () => void): void => {
-    if (told.has(what) || told.size > REMEMBERED_DAMAGE) return
-    told.add(what)
-    tell()
-  }
-  return (event) => {
-    if (event.kind === 'settling') showSettling(event, { log, metrics })
-    if (event.kind === 'damaged-link')
-      tellOnce(event.path, () => log.warn({ path: event.path }, 'a link is empty or no digest: what it stood for is not served until it is pushed again'))
-    if (event.kind === 'damaged-blob') log.error({ digest: event.digest, reason: event.reason }, 'a blob is damaged: it answers 404 until it is pushed again')
-    if (event.kind === 'index-replaced') log.warn({ reason: event.reason }, 'the index starts anew and is rebuilt from the volume')
-    if (event.kind === 'state-trouble') log.error(event.reason)
-    if (event.kind === 'unseen-folder')
-      tellOnce(event.path, () => log.error({ path: event.path, err: event.cause }, 'a folder of repositories cannot be looked into'))
-    if (event.kind === 'settle-failed') log.error({ repository: event.repository, err: event.cause }, 'a repository could not be compared with the volume')
-  }
-}
-
-function showSettling({ settled, repositories }: { settled: number; repositories: number }, { log, metrics }: Edge): void {
-  metrics.repositories.set({ state: 'settled' }, settled)
-  metrics.repositories.set({ state: 'pending' }, Math.max(0, repositories - settled))
-  log.info(`compared ${settled} of ${repositories} repositories with the volume`)
 }
 
 function serverParts(config: Config, registry: Registry, { log, metrics }: Edge, tls: TlsFiles | undefined) {
@@ -256,10 +233,10 @@ function serverParts(config: Config, registry: Registry, { log, metrics }: Edge,
 
 const ADMIN_SOCKET_NOTE = `${STATE}/admin.socket`
 
-async function openAdminSocket(root: string, registry: Registry, log: Logger): Promise<AdminSocket | undefined> {
-  if (registry.standing.refusal) return undefined
+async function openAdminSocket(root: string, served: Served, log: Logger): Promise<AdminSocket | undefined> {
+  if (served.registry.standing.refusal) return undefined
   const name = createHash('sha256').update(root).digest('hex').slice(0, 16) // @NOTE a socket's path has 107 bytes at most
-  const socket = new AdminSocket(join(tmpdir(), `lacre-${process.geteuid?.() ?? 0}`, `${name}.sock`), registry)
+  const socket = new AdminSocket(join(tmpdir(), `lacre-${process.geteuid?.() ?? 0}`, `${name}.sock`), served)
   try {
     await socket.listen()
     mkdirSync(join(root, STATE), { recursive: true })

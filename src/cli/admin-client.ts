@@ -2,44 +2,59 @@ import { existsSync, readFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { openVolume } from '../app.ts'
+import { type OpenVolume, openVolume } from '../app.ts'
+import type { NotificationOperation } from '../notifications/operations.ts'
 import { type OperationLine, type OperationName, runOperation } from '../registry/operations.ts'
 import { STATE, V2 } from '../volume/layout.ts'
 import { VolumeLockedError } from '../volume/lock.ts'
 import { actAs, findForeignOwner } from '../volume/owner.ts'
 
-export interface OperationRequest {
+export interface OperationRequest extends ServerRequest {
+  readonly name: OperationName
+}
+
+/** What a server is asked over its admin socket. */
+interface ServerRequest {
   /** The volume's root. */
   readonly root: string
-  readonly name: OperationName
+  readonly name: OperationName | NotificationOperation
   readonly parameters: Readonly<Record<string, unknown>>
   readonly onLine: (line: OperationLine) => void
 }
+
+/** Does without a server what one would be asked. */
+type WorkHere = (volume: OpenVolume) => Promise<unknown>
 
 /**
  * Runs an operation on a volume: in this process, as the volume's owner, when nobody serves it, else through the server's
  * admin socket. Its result.
  */
-export async function operate(operation: OperationRequest): Promise<unknown> {
+export function operate({ name, ...operation }: OperationRequest): Promise<unknown> {
+  const { parameters, onLine: emit } = operation
+  return askOrWork({ name, ...operation }, ({ registry }) => runOperation(registry, name, parameters, { isServing: false, emit }))
+}
+
+/** As `operate`, for what `work` does where nobody serves the volume. */
+export async function askOrWork(operation: ServerRequest, work: WorkHere): Promise<unknown> {
   const { root } = operation
   if (!existsSync(join(root, V2))) throw new NoRegistryError(root)
   try {
-    return await operateHere(operation, 0)
+    return await workHere(root, work, 0)
   } catch (error) {
     if (!(error instanceof VolumeLockedError)) throw error
   }
   const response = await askServer(operation)
   if (response) return await readAnswer(operation, response)
-  return await operateHere(operation, COMMAND_PATIENCE_MS)
+  return await workHere(root, work, COMMAND_PATIENCE_MS)
 }
 
 const COMMAND_PATIENCE_MS = 3000 // another command, which has no socket, may be done in a moment
 
-async function operateHere({ root, name, parameters, onLine }: OperationRequest, patienceMs: number): Promise<unknown> {
+async function workHere(root: string, work: WorkHere, patienceMs: number): Promise<unknown> {
   actAs(findForeignOwner(root))
   const volume = await openVolume(root, { patienceMs })
   try {
-    return await runOperation(volume.registry, name, parameters, { isServing: false, emit: onLine })
+    return await work(volume)
   } finally {
     volume.close()
   }
@@ -68,7 +83,7 @@ class ServerError extends Error {
 }
 
 /** The beginning of the server's answer; `undefined` when no server can be reached. */
-async function askServer({ root, name, parameters }: OperationRequest): Promise<NodeJS.ReadableStream | undefined> {
+async function askServer({ root, name, parameters }: ServerRequest): Promise<NodeJS.ReadableStream | undefined> {
   const socketPath = findSocket(root)
   if (!socketPath) return undefined
   actAs(undefined) // the server may be another than the owner
@@ -79,7 +94,7 @@ async function askServer({ root, name, parameters }: OperationRequest): Promise<
   })
 }
 
-async function readAnswer({ onLine }: OperationRequest, response: NodeJS.ReadableStream): Promise<unknown> {
+async function readAnswer({ onLine }: ServerRequest, response: NodeJS.ReadableStream): Promise<unknown> {
   for await (const text of createInterface({ input: response })) {
     const line = JSON.parse(text) as OperationLine | { result: unknown } | { error: { message: string; hint?: string } }
     if ('result' in line) return line.result

@@ -42,6 +42,7 @@ const commands: Readonly<Record<string, (data: string) => Promise<Command>>> = {
   gc: async (data) => (await import('./volume.ts')).gcCommand(data),
   check: async (data) => (await import('./volume.ts')).checkCommand(data),
   reindex: async (data) => (await import('./volume.ts')).reindexCommand(data),
+  notifications: async (data) => (await import('./notifications.ts')).notificationsCommand(data),
   config: async () => (await import('./config.ts')).configCommand(),
 }
 

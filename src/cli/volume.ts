@@ -13,7 +13,7 @@ const DEFAULT_GRACE_MS = 24 * HOUR_MS
 
 export const CONFIG_FOR_COLLECTION = 'configuration file that names the volume'
 
-interface VolumeOptions {
+export interface VolumeOptions {
   readonly data: string
   /** A configuration's path; an empty one looks where `serve` would. */
   readonly config?: string
@@ -138,14 +138,16 @@ async function check(options: VolumeOptions & { readonly bytes?: boolean }): Pro
   if (findings > 0) process.exitCode = 1
 }
 
-function withVolume(command: Command, data: string): Command {
+/** Adds the options that name a volume. */
+export function withVolume(command: Command, data: string): Command {
   return command
     .option('--data <dir>', 'folder that holds the registry', data)
     .option('--config <file>', 'the configuration that names the folder instead')
     .option('--json', 'one JSON document a line')
 }
 
-async function locate({ data, config }: VolumeOptions): Promise<{ root: string; graceMs: number }> {
+/** The volume that the options name, and what its configuration says of collection. */
+export async function locate({ data, config }: VolumeOptions): Promise<{ root: string; graceMs: number }> {
   if (config === undefined) return { root: data, graceMs: DEFAULT_GRACE_MS }
   const loaded = await loadConfig(config ? { path: config } : {})
   return { root: loaded.config.storage.filesystem.rootdirectory, graceMs: loaded.config.lacre.gc.grace }

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { healthSchema } from './health-schema.ts'
 import { httpSchema } from './http-schema.ts'
+import { notificationsSchema } from './notifications-schema.ts'
 import { policySchema, validationSchema } from './validation-schema.ts'
 import { choice, count, duration, flag, text } from './values.ts'
 
@@ -73,6 +74,7 @@ export const configSchema = z.object({
   tags: z.object({ maxtags: count('Most tags in one page of a list.', 1000) }).prefault({}),
   validation: validationSchema.prefault({}),
   policy: policySchema.prefault({}),
+  notifications: notificationsSchema.prefault({}),
   lacre: lacreSchema.prefault({}),
 })
 

@@ -1,11 +1,18 @@
 import { chmod, mkdir, rm, stat } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { dirname } from 'node:path'
+import { isNotificationOperation, type Mailroom, runNotificationOperation } from '../notifications/operations.ts'
 import { OciError } from '../oci/error.ts'
 import { isOperationName, runOperation } from '../registry/operations.ts'
 import type { Registry } from '../registry/registry.ts'
 
 const PARAMETERS_LIMIT = 64 * 1024
+
+/** What operators may ask about. */
+export interface Served {
+  readonly registry: Registry
+  readonly mailroom: Mailroom
+}
 
 /**
  * The admin socket: `POST /<operation>` with parameters as JSON; the answer is a line of JSON for each item and each
@@ -15,9 +22,9 @@ export class AdminSocket {
   readonly path: string
   readonly #server: Server
 
-  constructor(path: string, registry: Registry) {
+  constructor(path: string, served: Served) {
     this.path = path
-    this.#server = createServer((request, response) => void answer(registry, request, response))
+    this.#server = createServer((request, response) => void answer(served, request, response))
   }
 
   /** @throws Error when the folder belongs to somebody else or others may enter it. */
@@ -37,18 +44,29 @@ export class AdminSocket {
   }
 }
 
-async function answer(registry: Registry, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function answer(served: Served, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const write = (line: unknown) => response.write(`${JSON.stringify(line)}\n`)
   response.setHeader('Content-Type', 'application/x-ndjson')
   try {
     const name = (request.url ?? '').slice(1)
-    if (request.method !== 'POST' || !isOperationName(name)) throw new Error(`there is no operation ${JSON.stringify(name.slice(0, 60))}`)
-    write({ result: await runOperation(registry, name, await readParameters(request), { isServing: true, emit: write }) })
+    write({ result: await run(served, name, { request, emit: write }) })
   } catch (error) {
     write({ error: describe(error) })
   } finally {
     response.end()
   }
+}
+
+async function run(
+  { registry, mailroom }: Served,
+  name: string,
+  { request, emit }: { request: IncomingMessage; emit: (line: unknown) => void },
+): Promise<unknown> {
+  const isOurs = isOperationName(name) || isNotificationOperation(name)
+  if (request.method !== 'POST' || !isOurs) throw new Error(`there is no operation ${JSON.stringify(name.slice(0, 60))}`)
+  const parameters = await readParameters(request)
+  if (isNotificationOperation(name)) return runNotificationOperation(mailroom, name, parameters)
+  return runOperation(registry, name, parameters, { isServing: true, emit })
 }
 
 async function readParameters(request: IncomingMessage): Promise<Record<string, unknown>> {

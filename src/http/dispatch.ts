@@ -1,7 +1,9 @@
 import type { IncomingMessage } from 'node:http'
 import type { Authenticator } from '../access/authenticate.ts'
+import type { Notifier } from '../notifications/notifier.ts'
 import { OciError } from '../oci/error.ts'
 import type { Registry } from '../registry/registry.ts'
+import { announcerFor } from './announce.ts'
 import { type AccessRequest, authenticate, catalogAccess, repositoryAccess } from './authenticate.ts'
 import { allows } from './authorize.ts'
 import { awaitsLeave, RequestBody } from './body.ts'
@@ -18,6 +20,7 @@ export interface Service {
   readonly authenticator: Authenticator | undefined
   readonly settings: HttpSettings
   readonly findRoute: FindRoute
+  readonly notifier: Notifier | undefined
 }
 
 /**
@@ -106,8 +109,10 @@ function methodNotAllowed(route: Route, settings: HttpSettings, hint: string): O
 
 type Address = Pick<Exchange, 'principal' | 'params' | 'query'>
 
-function openExchange(service: Service, { request, response, findings }: Call, address: Address): Exchange {
+function openExchange(service: Service, call: Call, address: Address): Exchange {
+  const { request, response, findings } = call
   const { headers } = request
+  const locate = locatorFor(request, service.settings)
   return {
     registry: service.registry,
     settings: service.settings,
@@ -115,7 +120,8 @@ function openExchange(service: Service, { request, response, findings }: Call, a
     isHead: request.method === 'HEAD',
     headers,
     contentLength: statedLength(request),
-    locate: locatorFor(request, service.settings),
+    locate,
+    announce: announcerFor(service.notifier, call, { principal: address.principal, locate }),
     openBody() {
       findings.body = new RequestBody(request, () => {
         if (awaitsLeave(request)) response.writeContinue()

@@ -5,6 +5,7 @@ import type { Digest } from '../oci/digest.ts'
 import type { RepositoryName } from '../oci/name.ts'
 import type { Reference } from '../oci/reference.ts'
 import type { Registry } from '../registry/registry.ts'
+import type { Announcer } from './announce.ts'
 import type { Locate } from './location.ts'
 import type { Reply } from './reply.ts'
 import type { HttpSettings } from './settings.ts'
@@ -29,6 +30,7 @@ export interface Exchange<Parameter extends keyof PathParameters = keyof PathPar
   /** The body's length in bytes as the client states it; `undefined` when it is sent in chunks. */
   readonly contentLength: number | undefined
   readonly locate: Locate
+  readonly announce: Announcer
   /** The body. A client that waits for leave to send it (`Expect: 100-continue`) gets that leave when it is first read. */
   openBody(): Readable
 }

@@ -1,4 +1,5 @@
 import type { Authenticator } from '../access/authenticate.ts'
+import type { Notifier } from '../notifications/notifier.ts'
 import type { Registry } from '../registry/registry.ts'
 import { authenticate } from './authenticate.ts'
 import { debugRoutes } from './debug.ts'
@@ -26,6 +27,8 @@ export interface HttpServerOptions {
   /** Open files of TLS; without them plain HTTP is served. */
   readonly tls?: TlsFiles | undefined
   readonly metrics?: MetricsSource | undefined
+  /** Without one, nobody is told what happens. */
+  readonly notifier?: Notifier | undefined
 }
 
 /** The registry on the network. */
@@ -64,8 +67,8 @@ async function closeAll(listeners: readonly Listener[], drainMs: number): Promis
 }
 
 function createMainListener(options: HttpServerOptions, settings: HttpSettings): Listener {
-  const { registry, authenticator, tls, observer, health } = options
-  const service: Service = { registry, authenticator, settings, findRoute: compileRoutes(endpoints) }
+  const { registry, authenticator, notifier, tls, observer, health } = options
+  const service: Service = { registry, authenticator, notifier, settings, findRoute: compileRoutes(endpoints) }
   return new Listener({
     addr: settings.addr,
     settings,

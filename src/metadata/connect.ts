@@ -60,7 +60,12 @@ class LaterStateError extends Error {
   }
 }
 
-function openStateFile(path: string): StateDatabase {
+/**
+ * Opens the state file, or one more connection to it, for example from another thread.
+ *
+ * @throws when it is damaged, of a later lacre, or the disk takes no writes.
+ */
+export function openStateFile(path: string): StateDatabase {
   if (path !== IN_MEMORY) mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
   const database = new Database<StateTables>(path, 'FULL')
   const { version: found } = database

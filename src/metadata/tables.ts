@@ -60,7 +60,17 @@ export const INDEX_SCHEMA = `
 export interface StateTables {
   /** Digests whose bytes were found damaged: they are not served, so that the next push replaces them. Written by registry/damage.ts. */
   damaged_blob: { digest: string; reason: string; found_at: string }
+  /**
+   * Events that wait for an endpoint, delivered in the order of `seq`, which is never used twice. Written by
+   * notifications/queue.ts. `event` is JSON, `is_pull` 0 or 1, `queued_at` milliseconds since 1970.
+   */
+  notification: { seq: number; endpoint: string; is_pull: number; event: string; queued_at: number }
 }
 
 /** Steps that bring an older state.db forward, in order; a step is never changed once released. */
-export const STATE_MIGRATIONS = ['CREATE TABLE damaged_blob (digest TEXT PRIMARY KEY, reason TEXT NOT NULL, found_at TEXT NOT NULL) WITHOUT ROWID'] as const
+export const STATE_MIGRATIONS = [
+  'CREATE TABLE damaged_blob (digest TEXT PRIMARY KEY, reason TEXT NOT NULL, found_at TEXT NOT NULL) WITHOUT ROWID',
+  `CREATE TABLE notification (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, endpoint TEXT NOT NULL, is_pull INTEGER NOT NULL, event TEXT NOT NULL, queued_at INTEGER NOT NULL);
+  CREATE INDEX notification_endpoint ON notification (endpoint, seq)`,
+] as const

@@ -62,36 +62,42 @@ export async function putManifest(registry: Registry, repository: RepositoryName
 /**
  * Removes a manifest from a repository, durably: the tags that point to it first, its revision last.
  *
+ * @returns these tags
  * @throws OciError `MANIFEST_UNKNOWN`
  */
-export async function deleteManifest(registry: Registry, repository: RepositoryName, digest: Digest): Promise<void> {
+export async function deleteManifest(registry: Registry, repository: RepositoryName, digest: Digest): Promise<Tag[]> {
   const unknown = () => new OciError('MANIFEST_UNKNOWN', { name: repository, reference: digest })
   if (!(await isManifestHere(registry, repository, digest))) throw unknown()
-  await withRepository(registry, repository, async () => {
+  return withRepository(registry, repository, async () => {
     if (!(await isManifestHere(registry, repository, digest))) throw unknown()
-    await removeManifest(registry, repository, digest)
+    return removeManifest(registry, repository, digest)
   })
 }
 
-/** Under the repository's lock. */
-export async function removeManifest(registry: Registry, repository: RepositoryName, digest: Digest): Promise<void> {
+/** Under the repository's lock. Returns the tags that went with it. */
+export async function removeManifest(registry: Registry, repository: RepositoryName, digest: Digest): Promise<Tag[]> {
   const { rows, links } = registry
-  const isUsed = await removeTagsOf(registry, repository, digest)
+  const { isUsed, tags } = await removeTagsOf(registry, repository, digest)
   await links.remove(revisionLink(repository, digest))
   if (!isUsed) await unlinkLayer(registry, repository, digest)
   rows.change((index) => deleteRevision(index, findRepositoryId(index, repository), digest))
+  return tags
 }
 
-/** Removes the tags that point to a manifest; returns whether another manifest names it. Looks again when the index was replaced meanwhile. */
-async function removeTagsOf(registry: Registry, repository: RepositoryName, digest: Digest): Promise<boolean> {
+/** Removes the tags that point to a manifest; whether another manifest names it. Looks again when the index was replaced meanwhile. */
+async function removeTagsOf(registry: Registry, repository: RepositoryName, digest: Digest): Promise<{ isUsed: boolean; tags: Tag[] }> {
   const { rows } = registry
+  const tags: Tag[] = []
   for (;;) {
     const { generation } = rows
     await settleUnderLock(registry, repository)
     const id = rows.read((index) => findRepositoryId(index, repository)) ?? -1
     const isUsed = rows.read((index) => isReferenced(index, id, digest))
-    for (const tag of rows.read((index) => selectTagsOf(index, id, digest))) await removeTag(registry, repository, tag)
-    if (rows.generation === generation) return isUsed
+    for (const tag of rows.read((index) => selectTagsOf(index, id, digest))) {
+      await removeTag(registry, repository, tag)
+      tags.push(tag)
+    }
+    if (rows.generation === generation) return { isUsed, tags }
   }
 }
 

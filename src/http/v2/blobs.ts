@@ -6,8 +6,9 @@ import type { Exchange } from '../exchange.ts'
 import { empty, type Reply } from '../reply.ts'
 
 /** end-2: a blob or a part of it. */
-export async function getBlob({ registry, params, headers, isHead }: Exchange<'name' | 'digest'>): Promise<Reply> {
+export async function getBlob({ registry, params, headers, isHead, announce }: Exchange<'name' | 'digest'>): Promise<Reply> {
   const blob = await blobs.getBlob(registry, params.name, params.digest)
+  announce.pulled({ action: 'pull', repository: params.name, blob })
   const about = { 'Docker-Content-Digest': blob.digest, ETag: `"${blob.digest}"`, 'Cache-Control': 'max-age=31536000', 'Accept-Ranges': 'bytes' }
   if (isUnchanged(headers, blob.digest)) return empty(304, about)
 
@@ -18,7 +19,8 @@ export async function getBlob({ registry, params, headers, isHead }: Exchange<'n
 }
 
 /** end-10: this repository no longer has the blob. */
-export async function deleteBlob({ registry, params }: Exchange<'name' | 'digest'>): Promise<Reply> {
+export async function deleteBlob({ registry, params, announce }: Exchange<'name' | 'digest'>): Promise<Reply> {
   await blobs.deleteBlob(registry, params.name, params.digest)
+  await announce.changed({ action: 'delete', repository: params.name, digest: params.digest })
   return empty(202)
 }

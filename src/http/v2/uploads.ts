@@ -16,7 +16,7 @@ export async function startUpload(exchange: Exchange<'name'>): Promise<Reply> {
   if (mounted) return createdBlob(exchange, mounted)
 
   const digest = query.get('digest')
-  if (digest) return createdBlob(exchange, await uploads.putBlob(registry, params.name, parseDigest(digest), readChunk(exchange)))
+  if (digest) return pushedBlob(exchange, await uploads.putBlob(registry, params.name, parseDigest(digest), readChunk(exchange)))
 
   const algorithm = query.get('digest-algorithm')
   const status = await uploads.startUpload(registry, params.name, algorithm ? parseDigestAlgorithm(algorithm) : undefined)
@@ -45,7 +45,7 @@ export async function finishUpload(exchange: Exchange<'name' | 'session'>): Prom
   const blob = await withTrueRange(exchange, () =>
     uploads.finishUpload(registry, params.name, params.session, { digest: expected, chunk: readLastChunk(exchange) }),
   )
-  return createdBlob(exchange, blob)
+  return pushedBlob(exchange, blob)
 }
 
 /** end-14: gives the upload up. */
@@ -56,12 +56,14 @@ export async function cancelUpload({ registry, params }: Exchange<'name' | 'sess
 
 /** Without `from`, any repository the caller may pull from will do. */
 async function mountBlob(exchange: Exchange<'name'>, digest: Digest): Promise<blobs.Blob | undefined> {
-  const { registry, params, principal, query } = exchange
+  const { registry, params, principal, query, announce } = exchange
   const from = query.get('from')
   const sources = from ? namedSource(from) : await blobs.findBlobSources(registry, digest)
   for (const source of sources) {
     const blob = allows(principal, 'pull', source) ? await blobs.mountBlob(registry, params.name, digest, source) : undefined
-    if (blob) return blob
+    if (!blob) continue
+    await announce.changed({ action: 'mount', repository: params.name, blob, from: source })
+    return blob
   }
   return undefined
 }
@@ -106,6 +108,11 @@ function uploadHeaders({ params, locate }: Exchange<'name'>, { id, offset }: upl
     Range: `0-${Math.max(0, offset - 1)}`, // Distribution and its clients also write an empty upload so
     'Docker-Upload-UUID': id,
   }
+}
+
+async function pushedBlob(exchange: Exchange<'name'>, blob: blobs.Blob): Promise<Reply> {
+  await exchange.announce.changed({ action: 'push', repository: exchange.params.name, blob })
+  return createdBlob(exchange, blob)
 }
 
 function createdBlob({ params, locate }: Exchange<'name'>, { digest }: blobs.Blob): Reply {
