@@ -9,8 +9,10 @@ import { findNode, placeOf, type Scalar, type Section } from './tree.ts'
  * Goes before the keys are checked, and removes values that Distribution ignores.
  */
 export function checkValues(root: Section, findings: Findings): void {
-  for (const check of [checkVersion, checkStorage, checkAuth, checkAddress, checkTls, checkDeletion, checkHost, checkNanoseconds]) check(root, findings)
+  for (const check of checks) check(root, findings)
 }
+
+const checks = [checkVersion, checkStorage, checkAuth, checkAddress, checkTls, checkDeletion, checkHost, checkEndpoints, checkNanoseconds]
 
 function checkVersion(root: Section, { problems }: Findings): void {
   if (root.entries.has('version')) return
@@ -87,6 +89,38 @@ function checkHost(root: Section, { warnings }: Findings): void {
   section.entries.delete('host')
 }
 
+/** Events wait under the endpoint's name, so there is one of each. */
+function checkEndpoints(root: Section, { problems, warnings }: Findings): void {
+  const names = new Set<string>()
+  for (const path of endpointPaths(root)) {
+    const name = scalarAt(root, `${path}.name`)
+    if (name && names.has(name.text))
+      problems.push({
+        path: `${path}.name`,
+        ...placeOf(name),
+        message: `is ${JSON.stringify(name.text.slice(0, 60))} as another endpoint's`,
+        suggestion: 'give each its own name',
+      })
+    if (name) names.add(name.text)
+    const actions = findNode(root, `${path}.ignore.actions`.split('.'))
+    for (const node of actions?.kind === 'list' ? actions.items : [])
+      if (node.kind === 'scalar' && !EVENT_ACTIONS.has(node.text))
+        warnings.push({
+          path: `${path}.ignore.actions`,
+          ...placeOf(node),
+          message: `names ${JSON.stringify(node.text.slice(0, 60))}, which no event has`,
+          suggestion: 'there are pull, push, mount and delete',
+        })
+  }
+}
+
+const EVENT_ACTIONS = new Set(['pull', 'push', 'mount', 'delete'])
+
+function endpointPaths(root: Section): string[] {
+  const endpoints = findNode(root, ['notifications', 'endpoints'])
+  return endpoints?.kind === 'list' ? endpoints.items.map((_, index) => `notifications.endpoints.${index}`) : []
+}
+
 const DURATIONS = [
   'http.draintimeout',
   'storage.maintenance.uploadpurging.age',
@@ -96,7 +130,8 @@ const DURATIONS = [
 ]
 
 function checkNanoseconds(root: Section, { warnings }: Findings): void {
-  for (const path of DURATIONS) {
+  const ofEndpoints = endpointPaths(root).flatMap((path) => [`${path}.timeout`, `${path}.backoff`])
+  for (const path of [...DURATIONS, ...ofEndpoints]) {
     const node = scalarAt(root, path)
     const isTiny = Number.isInteger(node?.value) && Number(node?.value) > 0 && Number(node?.value) < 1e6
     if (node && isTiny) warnings.push({ path, ...placeOf(node), message: `is ${node.text} nanoseconds`, suggestion: `write ${node.text}s for seconds` })

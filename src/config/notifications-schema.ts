@@ -6,7 +6,7 @@ const SECOND_MS = 1000
 
 const endpointSchema = z.object({
   name: text('Name of the endpoint; events wait under it, and metrics show it.', { type: 'a text', accept: (value) => value || undefined }),
-  url: text('Where events are sent.', { type: 'an http or https URL such as https://ci.example.com/events', accept: findUrl }),
+  url: text('Where events are sent.', { type: 'an http or https URL such as https://ci.example.com/events', secret: 'within', accept: findUrl }),
   headers: z.record(headerName(), headerValues('Header sent along, as a list of values; never shown.', { secret: true })).prefault({}),
   timeout: duration('How long one request may take.', { ofZero: SECOND_MS }).default(SECOND_MS),
   threshold: count('How many tries in a row may fail before each further one waits.', 10),

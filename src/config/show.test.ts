@@ -21,6 +21,24 @@ test('formatConfig hides the secret and shows the warnings', async () => {
   assert.match(text, /^warning: redis is not used/m)
 })
 
+test('no secret of a webhook endpoint is shown: its headers, its password, its query', async () => {
+  const endpoint = '{name: ci, url: "https://me:hush1@ci.test/hook?token=hush2", headers: {Authorization: [Bearer hush3], X-One: hush4}}'
+  const text = await show({ REGISTRY_NOTIFICATIONS_ENDPOINTS: `[${endpoint}]` })
+  assert.doesNotMatch(text, /hush/)
+  assert.match(text, /^notifications\.endpoints\.0\.url +https:\/\/\(hidden\)@ci\.test\/hook\?\(hidden\) +REGISTRY_NOTIFICATIONS_ENDPOINTS$/m)
+  assert.match(text, /^notifications\.endpoints\.0\.headers\.Authorization +\(hidden\) /m)
+})
+
+for (const [what, endpoint] of [
+  ['a header', '{name: ci, url: "http://ci.test", headers: {X-A: "hush\\x01"}}'],
+  ['a url', '{name: ci, url: "me:hush@ci.test"}'],
+  ['YAML', '{name: ci, headers: {X-A: [hush}'],
+] as const) {
+  test(`an error about ${what} of a webhook endpoint does not show its secrets`, async () => {
+    await assert.rejects(show({ REGISTRY_NOTIFICATIONS_ENDPOINTS: `[${endpoint}]` }), (error: Error) => !/hush/.test(error.message))
+  })
+}
+
 test('every key has a sentence, and formatKeys lists it', () => {
   const text = formatKeys()
   for (const { path, description } of listKeys()) {

@@ -17,9 +17,14 @@ export function describeConfig({ config, sources }: LoadedConfig): ShownValue[] 
   return flatten(config).map(([path, value]) => {
     const facts = findKeyFacts(path)
     const key = path.join('.')
-    const shown = facts?.secret ? '(hidden)' : value
+    const shown = facts?.secret === 'within' ? hideCredentials(String(value)) : facts?.secret ? '(hidden)' : value
     return { key, value: shown, ...(facts?.unit ? { unit: facts.unit } : {}), source: sources.get(key) ?? 'default' }
   })
+}
+
+/** A URL without what may be secret in it. */
+function hideCredentials(url: string): string {
+  return url.replace(/^(\w+:\/\/)[^/?#]*@/, '$1(hidden)@').replace(/\?.+$/, '?(hidden)')
 }
 
 /** Three columns: key, value, source. Warnings below. */

@@ -9,8 +9,8 @@ export interface KeyFacts {
   readonly description: string
   /** Unit of the effective value, where the type does not say. */
   readonly unit?: 'milliseconds'
-  /** Never shown. */
-  readonly secret?: true
+  /** Never shown; `within`: a URL, shown without its password and query, and in no error. */
+  readonly secret?: true | 'within'
   /** JSON Schema's words for what may be written, as far as they reach. */
   readonly json: Readonly<Record<string, unknown>>
 }
@@ -35,7 +35,7 @@ function leaf<T>(facts: KeyFacts, read: (input: unknown) => T | undefined) {
 /** Text as it is written: `secret: 0123` is "0123". */
 export function text<T extends string = string>(
   description: string,
-  options: { type?: string; secret?: true; json?: KeyFacts['json']; accept?: (value: string) => T | undefined } = {},
+  options: { type?: string; secret?: true | 'within'; json?: KeyFacts['json']; accept?: (value: string) => T | undefined } = {},
 ) {
   const { type = 'a text', accept = (value: string) => value as T, ...facts } = options
   return leaf({ type, description, json: JSON_TEXT, ...facts }, (input) => {
