@@ -68,7 +68,7 @@ async function sendAndFollow(url: URL, send: Send): Promise<Outcome> {
   let at = url
   for (let hop = 0; ; hop++) {
     const response = await send(at)
-    discard(response)
+    await discard(response)
     const target = [307, 308].includes(response.statusCode ?? 0) ? URL.parse(response.headers.location ?? '', at.href) : null
     if (target?.origin !== url.origin || hop === REDIRECTS_MOST) return judge(response, at)
     at = target
@@ -114,14 +114,15 @@ function answerOf(request: ClientRequest, body: string): Promise<IncomingMessage
   })
 }
 
-/** Reads a short body to its end, so that the connection serves again; a long one ends with its connection. */
-function discard(response: IncomingMessage): void {
+/** Reads a short body to its end, so that the connection serves again; a long or slow one ends with its connection. */
+function discard(response: IncomingMessage): Promise<void> {
   let size = 0
   response.on('error', () => undefined)
   response.on('data', (chunk: Buffer) => {
     size += chunk.length
     if (size > ANSWER_LIMIT) response.destroy()
   })
+  return new Promise((resolve) => response.once('close', resolve))
 }
 
 const UNTRUSTED = new Set(['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY', 'SELF_SIGNED_CERT_IN_CHAIN', 'DEPTH_ZERO_SELF_SIGNED_CERT'])
