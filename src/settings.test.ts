@@ -7,15 +7,15 @@ async function rulesOf(environment: Readonly<Record<string, string>>) {
   return pushRules((await loadConfig({ defaults: 'registry2', environment })).config)
 }
 
-test('without a word about validation no layer may name URLs, and indexes must be whole', async () => {
-  assert.deepEqual(await rulesOf({}), { urls: { allow: [], deny: [] }, indexPlatforms: 'all', classes: [] })
+test('without a word about validation layers may name any URLs, and indexes must be whole', async () => {
+  assert.deepEqual(await rulesOf({}), { urls: undefined, indexPlatforms: 'all', classes: [] })
 })
 
 test('validation that is disabled asks for nothing, unless the older word enables it', async () => {
   const disabled = await rulesOf({ REGISTRY_VALIDATION_DISABLED: 'true' })
   assert.deepEqual([disabled.urls, disabled.indexPlatforms], [undefined, 'none'])
   const both = await rulesOf({ REGISTRY_VALIDATION_DISABLED: 'true', REGISTRY_VALIDATION_ENABLED: 'true' })
-  assert.deepEqual([both.urls, both.indexPlatforms], [{ allow: [], deny: [] }, 'all'])
+  assert.deepEqual([both.urls, both.indexPlatforms], [undefined, 'all'])
 })
 
 test('patterns, platforms and classes come from the configuration', async () => {

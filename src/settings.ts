@@ -48,7 +48,8 @@ export function housekeeping(config: Config, { log, metrics }: { readonly log: L
 }
 
 /**
- * What may be pushed. `validation.enabled` is the older word: set, it goes before `disabled`.
+ * What may be pushed. `validation.enabled` is the older word: set, it goes before `disabled`. Without patterns a layer may name
+ * any URLs, as the specification wants it and Distribution does not: whoever fetches from them compares digests.
  *
  * @see Distribution registry/handlers/app.go, NewApp
  */
@@ -58,7 +59,7 @@ export function pushRules({ validation, policy }: Config): PushRules {
   const { urls, indexes } = validation.manifests
   const isList = indexes.platforms === 'list' && indexes.platformlist.length > 0
   return {
-    urls: { allow: urls.allow.map(readPattern), deny: urls.deny.map(readPattern) },
+    urls: urls.allow.length + urls.deny.length > 0 ? { allow: urls.allow.map(readPattern), deny: urls.deny.map(readPattern) } : undefined,
     indexPlatforms: isList ? indexes.platformlist : indexes.platforms === 'none' ? 'none' : 'all',
     classes,
   }

@@ -17,7 +17,10 @@ export const validationSchema = z.object({
     .object({
       urls: z
         .object({
-          allow: texts('Patterns of which the URLs of a layer must match one. With neither allow nor deny no layer may name URLs.', PATTERNS).default([]),
+          allow: texts(
+            'Patterns of which the URLs of a layer must match one. With neither allow nor deny any will do, where Distribution refuses all.',
+            PATTERNS,
+          ).default([]),
           deny: texts('Patterns of which the URLs of a layer must match none.', PATTERNS).default([]),
         })
         .prefault({}),

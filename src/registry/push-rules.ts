@@ -13,7 +13,7 @@ export interface PushRules {
   readonly classes: readonly string[]
 }
 
-/** A URL must match one of `allow`, where there are any, and none of `deny`. With neither there may be no URLs. */
+/** A URL must match one of `allow`, where there are any, and none of `deny`. */
 export interface UrlRules {
   readonly allow: readonly RegExp[]
   readonly deny: readonly RegExp[]
@@ -66,7 +66,6 @@ function refuseUrls(rules: UrlRules, layers: readonly Descriptor[]): void {
 function isAllowed({ allow, deny }: UrlRules, text: string): boolean {
   const url = URL.parse(text)
   if (!url || !/^https?:$/.test(url.protocol) || url.hash) return false
-  if (allow.length === 0 && deny.length === 0) return false
   return (allow.length === 0 || allow.some((pattern) => pattern.test(text))) && !deny.some((pattern) => pattern.test(text))
 }
 
