@@ -27,7 +27,7 @@ import { FilesystemDriver } from './volume/filesystem.ts'
 import { CACHE, STATE } from './volume/layout.ts'
 import { findNetworkFileSystem, VolumeLock } from './volume/lock.ts'
 import { actAs, becomeForGood, findForeignOwner } from './volume/owner.ts'
-import { createNotifier, mailroomOf } from './webhooks.ts'
+import { createNotifier, idleMailroom } from './webhooks.ts'
 
 export interface OpenVolume {
   readonly registry: Registry
@@ -139,7 +139,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   })
   becomeForGood(owner)
   notifier?.start()
-  const admin = await openAdminSocket(root, { registry: volume.registry, mailroom: notifier ?? mailroomOf(root) }, edge.log)
+  const admin = await openAdminSocket(root, { registry: volume.registry, mailroom: notifier ?? idleMailroom(config) }, edge.log)
   startHousekeeping(volume.registry, housekeeping(config, edge))
   monitor.start()
   const url = urlOf(config.http, server, tls !== undefined)

@@ -32,7 +32,15 @@ export function createNotifier(config: Config, { log, metrics }: { readonly log:
   return notifier
 }
 
-/** The queue of a volume that nobody serves, or without endpoints. */
+/** The queue of a server that tells nobody: what waits is for endpoints that are disabled or not configured. */
+export function idleMailroom({ notifications, storage }: Config): Mailroom {
+  const mailroom = mailroomOf(storage.filesystem.rootdirectory)
+  const names = new Set(notifications.endpoints.map(({ name }) => name))
+  const status = async () => (await mailroom.status()).map((one) => ({ ...one, state: names.has(one.name) ? 'disabled' : 'unconfigured' }) as const)
+  return { ...mailroom, status }
+}
+
+/** The queue of a volume that nobody serves. */
 export function mailroomOf(root: string): Mailroom {
   return openMailroom(statePath(root))
 }

@@ -114,7 +114,9 @@ export class Courier {
 
   /** The queue cannot be read, as when the disk fails. */
   async #queueFailed(error: Error): Promise<void> {
-    this.#say('error', 'the queue of events cannot be read', error.message)
+    const isNews = this.record.lastFailure?.reason !== error.message
+    this.record.lastFailure = { at: Date.now(), reason: error.message }
+    if (isNews) this.#say('error', 'the queue of events cannot be read', error.message)
     this.#isWoken = true
     await this.#pause(this.#options.endpoint.backoffMs)
   }

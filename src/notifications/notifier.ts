@@ -198,6 +198,8 @@ export class Notifier {
 }
 
 function unqueued(trouble: Trouble): OciError {
-  const reason = `the change is made, but its event could not be queued: ${trouble.message}`
-  return new OciError('UNAVAILABLE', { reason }, { status: isDiskTrouble(trouble) ? 507 : 503, cause: trouble })
+  const isFull = isDiskTrouble(trouble)
+  const why = isFull ? 'the disk of the registry takes no writes: free some space on it, then try again' : 'the log of the registry says why'
+  const reason = `the change is made, but its event could not be queued: ${why}`
+  return new OciError('UNAVAILABLE', { reason }, { status: isFull ? 507 : 503, cause: new Error(trouble.message) })
 }
