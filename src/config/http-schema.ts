@@ -1,7 +1,9 @@
-import { validateHeaderName, validateHeaderValue } from 'node:http'
 import { z } from 'zod'
 import { cipherSuites } from './cipher-suites.ts'
 import { choice, duration, flag, text, texts } from './values.ts'
+
+// @NOTE an import would load all that node:http re-exports, fetch included: 45 ms of each start
+const { validateHeaderName, validateHeaderValue } = process.getBuiltinModule('node:http')
 
 const tlsSchema = z.object({
   certificate: text('PEM file with the server certificate, then its intermediates; goes with key.').optional(),

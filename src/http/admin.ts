@@ -1,11 +1,12 @@
 import { chmod, mkdir, rm, stat } from 'node:fs/promises'
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { dirname } from 'node:path'
 import { isNotificationOperation, type Mailroom, runNotificationOperation } from '../notifications/operations.ts'
 import { OciError } from '../oci/error.ts'
 import { isOperationName, runOperation } from '../registry/operations.ts'
 import type { Registry } from '../registry/registry.ts'
 
+const { createServer } = process.getBuiltinModule('node:http') // an import would load fetch too
 const PARAMETERS_LIMIT = 64 * 1024
 
 /** What operators may ask about. */

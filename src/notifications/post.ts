@@ -1,8 +1,11 @@
-import { type ClientRequest, type IncomingMessage, Agent as PlainAgent, request as plainRequest, STATUS_CODES } from 'node:http'
-import { Agent as TlsAgent, request as tlsRequest } from 'node:https'
+import type { Agent, ClientRequest, IncomingMessage } from 'node:http'
 import { createSecureContext, getCACertificates } from 'node:tls'
 import { addressOf, type Endpoint } from './endpoint.ts'
 import { EVENTS_MEDIA_TYPE } from './event.ts'
+
+// @NOTE an import would load all that node:http re-exports, fetch included: 45 ms of each start
+const { Agent: PlainAgent, request: plainRequest, STATUS_CODES } = process.getBuiltinModule('node:http')
+const { Agent: TlsAgent, request: tlsRequest } = process.getBuiltinModule('node:https')
 
 /** What became of one try. `reason` is for people and holds no secrets. */
 export type Outcome =
@@ -36,7 +39,7 @@ export function openPost(endpoint: Endpoint): Post {
  *
  * @NOTE a secure context of its own: Node would otherwise read all authorities again at each connection
  */
-function openAgent({ url }: Endpoint): PlainAgent {
+function openAgent({ url }: Endpoint): Agent {
   const options = { keepAlive: true, maxFreeSockets: 1 }
   if (!url.startsWith('https:')) return new PlainAgent(options)
   const ca = [...getCACertificates('default'), ...getCACertificates('system')]
@@ -56,7 +59,7 @@ function headersOf({ headers }: Endpoint): Record<string, string[]> {
 }
 
 interface Sending {
-  readonly agent: PlainAgent
+  readonly agent: Agent
   readonly headers: Record<string, string[]>
   readonly signal: AbortSignal
 }
