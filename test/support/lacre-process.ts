@@ -34,8 +34,8 @@ export class LacreProcess {
   }
 }
 
-/** `lacre serve` on a folder, answering. */
-export async function startLacre(folder: string): Promise<LacreProcess> {
+/** `lacre serve` on a folder, answering; `more` are lines of its configuration. */
+export async function startLacre(folder: string, ...more: readonly string[]): Promise<LacreProcess> {
   const port = await freePort()
   const path = join(folder, 'config.yml')
   const lines = [
@@ -43,6 +43,7 @@ export async function startLacre(folder: string): Promise<LacreProcess> {
     'log: {accesslog: {disabled: true}}',
     `storage: {filesystem: {rootdirectory: ${folder}/data}, delete: {enabled: true}}`,
     `http: {addr: 127.0.0.1:${port}}`,
+    ...more,
   ]
   await writeFile(path, `${lines.join('\n')}\n`)
   return untilAnswering(spawn(resolve('bin/lacre'), ['serve', path], { stdio: ['ignore', 'pipe', 'pipe'] }), port)
