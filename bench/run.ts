@@ -1,12 +1,12 @@
 /**
  * Measures lacre against Distribution (Debian's `docker-registry`), in turns on the same machine:
  *
- *   npm run bench -- [--rounds N] [--quick] [--only TEXT] [--folder DIR] [--json FILE]
+ *   npm run bench -- [--rounds N] [--quick] [--only TEXT] [--folder DIR] [--json FILE] [--write]
  *
- * Nothing here passes or fails: it prints medians, beside what lacre is to reach.
+ * `--write` keeps what was measured in bench/README.md and bench/last.json. Nothing here passes or fails: it prints medians, beside what lacre is to reach.
  */
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -25,6 +25,7 @@ const { values } = parseArgs({
     only: { type: 'string', default: '' },
     folder: { type: 'string' },
     json: { type: 'string' },
+    write: { type: 'boolean', default: false },
   },
 })
 const rounds = Number(values.rounds)
@@ -52,9 +53,22 @@ async function main(): Promise<void> {
     writeVolume('large')
     figures.push(...(await measureStarts(measuring)))
   }
-  console.log([...(rows.length > 0 ? [formatTable(rows)] : []), ...(figures.length > 0 ? [formatFigures(figures)] : [])].join('\n\n'))
-  if (values.json) writeFileSync(values.json, `${JSON.stringify({ rounds, sizes, rows, figures }, null, 2)}\n`)
+  const text = [...(rows.length > 0 ? [formatTable(rows)] : []), ...(figures.length > 0 ? [formatFigures(figures)] : [])].join('\n\n')
+  console.log(text)
+  if (values.write) keepTable(text)
+  const json = values.write ? join(import.meta.dirname, 'last.json') : values.json
+  if (json) writeFileSync(json, `${JSON.stringify({ rounds, sizes, rows, figures }, null, 2)}\n`)
   say(`${loadText()}; "noise" is what others used of the machine's processors meanwhile`)
+}
+
+/** Puts the table where bench/README.md has the last one. */
+function keepTable(text: string): void {
+  const path = join(import.meta.dirname, 'README.md')
+  const page = readFileSync(path, 'utf8')
+  writeFileSync(
+    path,
+    page.replace(/(?<=^```text\n)[^`]*(?=^```)/m, () => `${text.replaceAll(/ +$/gm, '')}\n`),
+  )
 }
 
 function isAsked(name: string): boolean {
