@@ -32,8 +32,17 @@ is_new_enough() {
   [ "${version%%.*}" -ge 24 ] 2>/dev/null
 }
 
+# Shells forget variables that they cannot name, such as REGISTRY_HTTP_HEADERS_Access-Control-Allow-Origin, and do not hand them on.
+# Those of the registry are kept in one that they can, a line each; a line's end in a value becomes \\001.
+keep_variables() {
+  [ -z "${LACRE_VARIABLES:-}" ] && grep -qz '^REGISTRY_[^=]*-' "/proc/$$/environ" 2>/dev/null || return 0
+  LACRE_VARIABLES=$(tr '\0\n' '\n\001' <"/proc/$$/environ" | grep '^REGISTRY_[^=]*-')
+  export LACRE_VARIABLES
+}
+
 # Becomes lacre, with these arguments.
 launch() {
+  keep_variables
   if [ -f "$root/src/main.ts" ]; then
     main=$root/src/main.ts
   elif [ -f "$root/dist/main.js" ]; then

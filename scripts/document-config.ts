@@ -112,6 +112,7 @@ Other things that differ, on purpose:
   metrics, \`/healthz\` and \`/readyz\`. Go's profiler (\`/debug/pprof\`) is not there: start with \`NODE_OPTIONS=--cpu-prof\` instead.
 - While a health check fails every request is answered with 503, as in Distribution, except \`/healthz\`, \`/readyz\` and \`/metrics\`.
 - The access log has the account's name where Distribution's always has \`-\`, and its times are in UTC.
+- A layer may name URLs where no pattern is set, as the specification has it; Distribution answers 500 to it.
 - A header that the file and a variable name, in whatever case, is the variable's alone; Distribution sends both.
 - A single text where a list goes is a list of one; Distribution refuses it.
 - Regular expressions are JavaScript's. What Go's have besides (\`[[:alpha:]]\`, \`\\pL\`, \`\\Q…\\E\`) is refused at the start.

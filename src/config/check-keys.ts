@@ -48,14 +48,14 @@ function checkItems(node: Tree, item: z.core.$ZodType, path: string, findings: F
 }
 
 /** A key that the schema does not have. Returns whether to keep it: a section of which only parts are foreign stays to be emptied. */
-function checkForeign(node: Tree, path: string, findings: Findings): boolean {
-  const row = unsupportedKeys.find((candidate) => candidate.path === path)
-  if (row) return reportUnsupported(row, node, findings)
+function checkForeign(node: Tree, path: string, findings: Findings, above?: UnsupportedKey): boolean {
+  const row = unsupportedKeys.find((candidate) => candidate.path === path) ?? above
   const isPrefix = unsupportedKeys.some((candidate) => candidate.path.startsWith(`${path}.`))
   if (isPrefix && node.kind === 'section') {
-    for (const [key, child] of node.entries) checkForeign(child, `${path}.${key}`, findings)
+    for (const [key, child] of node.entries) checkForeign(child, `${path}.${key}`, findings, row)
     return false
   }
+  if (row) return reportUnsupported(row, node, findings)
   if (isPrefix && isNull(node)) return false
   reportUnknown(node, path, findings)
   return false

@@ -7,6 +7,18 @@ export type Environment = Readonly<Record<string, string | undefined>>
 const PREFIX = 'REGISTRY_'
 export const CONFIGURATION_PATH = 'REGISTRY_CONFIGURATION_PATH'
 
+/** Variables whose names a shell cannot hand on, as `bin/launch.sh` keeps them: `NAME=value`, a line each. */
+const KEPT = 'LACRE_VARIABLES'
+
+/** The environment as this program was started with, before a shell lost `REGISTRY_HTTP_HEADERS_X-A`. */
+export function wholeEnvironment(environment: Environment): Environment {
+  const kept = environment[KEPT]?.split('\n').map((line): [string, string] => {
+    const equals = line.indexOf('=')
+    return [line.slice(0, equals), line.slice(equals + 1).replaceAll('\u0001', '\n')]
+  })
+  return kept ? { ...Object.fromEntries(kept), ...environment } : environment
+}
+
 /** Variables with our prefix that belong to others: podman and skopeo keep their credentials file in REGISTRY_AUTH_FILE. */
 const FOREIGN: ReadonlySet<string> = new Set([CONFIGURATION_PATH, 'REGISTRY_AUTH_FILE'])
 
@@ -52,6 +64,7 @@ function applyVariable(root: Section, name: string, value: string, { problems, w
   }
   const trouble = setAt(root, pieces, read.tree, name)
   if (trouble?.kind === 'problem') problems.push({ path: trouble.path, where: name, message: trouble.message })
+  if (trouble?.kind === 'unknown') warnings.push({ path: '', where: name, message: 'sets no known key and is ignored' })
   if (trouble?.kind === 'ignored') warnings.push({ path: '', where: name, message: `is ignored: ${trouble.message}` })
 }
 
@@ -65,7 +78,7 @@ function isLost(tree: Tree, value: string): boolean {
 }
 
 interface Trouble {
-  readonly kind: 'problem' | 'ignored'
+  readonly kind: 'problem' | 'ignored' | 'unknown'
   readonly path: string
   readonly message: string
 }
@@ -75,6 +88,7 @@ function setAt(root: Section, pieces: readonly string[], value: Tree, name: stri
   const path: string[] = []
   for (const [index, piece] of pieces.entries()) {
     const isLast = index === pieces.length - 1
+    if (node.kind === 'section' && piece !== piece.toUpperCase() && !hasFreeNames(path)) return { kind: 'unknown', path: '', message: '' }
     const key: string = node.kind === 'list' ? piece : keyIn(node, path.join('.'), piece)
     path.push(key)
     if (node.kind === 'list' && !(Number(piece) <= node.items.length)) {
@@ -90,6 +104,11 @@ function setAt(root: Section, pieces: readonly string[], value: Tree, name: stri
     node = next
   }
   return undefined
+}
+
+/** Whether a section is a map in Go, whose keys a variable may write in any case; the fields of its structs are in capitals. */
+function hasFreeNames([first, ...rest]: readonly string[]): boolean {
+  return first === 'storage' || first === 'auth' || first === 'middleware' || /^(?:headers|fields)$/.test(rest.at(-1) ?? '')
 }
 
 /** An existing key in any case, else the piece in lower case. */

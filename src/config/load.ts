@@ -5,7 +5,7 @@ import { checkKeys } from './check-keys.ts'
 import { checkValues } from './check-values.ts'
 import { ConfigError, type ConfigProblem, type Findings, formatFinding } from './config-error.ts'
 import { readConfigFile } from './config-file.ts'
-import { applyEnvironment, CONFIGURATION_PATH, chooseType, type Environment } from './environment.ts'
+import { applyEnvironment, CONFIGURATION_PATH, chooseType, type Environment, wholeEnvironment } from './environment.ts'
 import { findInheritedSocket, noteInheritedSocket } from './inherited-socket.ts'
 import { type Config, configSchema } from './schema.ts'
 import { findSources } from './sources.ts'
@@ -51,7 +51,7 @@ export interface LoadedConfig {
  * @throws ConfigError with every problem at once.
  */
 export async function loadConfig(options: LoadOptions = {}): Promise<LoadedConfig> {
-  const environment = options.environment ?? process.env
+  const environment = wholeEnvironment(options.environment ?? process.env)
   const path = await findConfigFile(options)
   const text = path === undefined ? REGISTRY_2 : await readConfigFile(path)
   const socket = findInheritedSocket(environment, process.pid)
