@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isCancel, password as promptPassword } from '@clack/prompts'
@@ -7,6 +8,7 @@ import { parseAccountName } from '../access/account-name.ts'
 import { type Account, addAccount, listAccounts, removeAccount, setPassword, verifyAccount } from '../access/accounts.ts'
 import type { EditedFile } from '../access/htpasswd-edit.ts'
 import { type BcryptCost, DEFAULT_COST, generatePassword, type NewPassword, parseCost, parseNewPassword } from '../access/passwords.ts'
+import { actAs, findForeignOwner } from '../volume/owner.ts'
 import { type CommandStreams, readPipedPassword } from './password-input.ts'
 
 export interface UserCommandOptions {
@@ -131,8 +133,11 @@ async function openContext(command: Command, data: string, streams: CommandStrea
 
 async function findFileOf(data: string): Promise<string> {
   const stats = await stat(data).catch(() => undefined)
-  if (stats?.isDirectory()) return join(data, 'lacre', 'state', 'htpasswd')
-  throw new AccessError('FILE_MISSING', `there is no registry in ${data}`, { hint: 'name its folder with --data DIR, or the htpasswd file with --file PATH' })
+  if (!stats?.isDirectory())
+    throw new AccessError('FILE_MISSING', `there is no registry in ${data}`, { hint: 'name its folder with --data DIR, or the htpasswd file with --file PATH' })
+  const file = join(data, 'lacre', 'state', 'htpasswd')
+  if (!existsSync(file)) actAs(findForeignOwner(data)) // what root makes here is the volume's owner's, who serves it
+  return file
 }
 
 async function obtainPassword({ options, streams }: Context): Promise<{ password: NewPassword; isGenerated: boolean }> {

@@ -88,6 +88,15 @@ test("lacre up on another user's volume leaves every file the owner's, and users
   assert.equal(reply.toString(), '200')
 })
 
+test("the first user, added by root before a server has ever run, leaves every file the owner's", { skip }, async () => {
+  await using place = await foreignVolume()
+  const added = await lacre(['user', 'add', 'alice', '--generate', '--data', place.data])
+  assert.equal(added.status, 0, added.stderr)
+  assert.deepEqual(await strangers(place), [])
+  const server = await place.serve()
+  assert.equal(await server.end(), 0)
+})
+
 async function findPrivilegedPort(): Promise<number | undefined> {
   for (let port = 1023; port > 1000; port--) if (await isFree(port)) return port
   return undefined
