@@ -44,6 +44,7 @@ const commands: Readonly<Record<string, (data: string) => Promise<Command>>> = {
   reindex: async (data) => (await import('./volume.ts')).reindexCommand(data),
   notifications: async (data) => (await import('./notifications.ts')).notificationsCommand(data),
   config: async () => (await import('./config.ts')).configCommand(),
+  health: async () => (await import('./health.ts')).healthCommand(),
 }
 
 async function lacreProgram([named = '']: readonly string[]): Promise<Command> {
