@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { arch, tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { type Clients, openClients } from './support/clients.ts'
 import { run, runOk } from './support/command.ts'
@@ -39,7 +39,7 @@ describe('the package', { skip: underTest === distribution }, () => {
   })
 
   for (const [what, node] of [
-    ['the Node and npm of this machine', async () => ({})],
+    ['Node 24', async () => ({ PATH: `${dirname(process.execPath)}:${process.env['PATH']}` })],
     ['Node 18 and its npm', installNode18],
   ] as const) {
     test(`with ${what}, npx runs its commands and serves over HTTPS, and skopeo logs in, pushes and pulls`, async () => {
