@@ -1,5 +1,15 @@
 import type { StateDatabase } from '../metadata/connect.ts'
-import { deleteThrough, insertEvent, type QueuedEvent, selectNext, selectSeqOfOldest, selectWaiting, type Waiting, type WaitingEvent } from './queue.ts'
+import {
+  deleteThrough,
+  insertEvent,
+  type QueuedEvent,
+  selectCounts,
+  selectNext,
+  selectOldest,
+  selectSeqOfOldest,
+  type Waiting,
+  type WaitingEvent,
+} from './queue.ts'
 
 /** How many events may wait. */
 export interface OutboxLimits {
@@ -27,6 +37,9 @@ export interface OutboxCounts {
   queued: number
   dropped: number
 }
+
+/** Counts as they will be once a transaction is committed, and up to where it drops events. */
+type Change = OutboxCounts & { done: number }
 
 interface Batch {
   readonly id: number
@@ -83,19 +96,24 @@ export class Outbox {
     return fresh
   }
 
-  /** What waits, for endpoints that are no longer configured too. */
+  /** What waits, for endpoints that are no longer configured too; in the order of names. */
   waiting(): Waiting[] {
     this.commit()
-    return selectWaiting(this.#open())
+    const state = this.#open()
+    const waiting = [...this.#counts].filter(([, { pending }]) => pending > 0).sort(([one], [other]) => (one < other ? -1 : 1))
+    return waiting.map(([endpoint, { pending }]) => ({ endpoint, pending, oldest: selectOldest(state, endpoint, this.#done.get(endpoint) ?? 0) }))
   }
 
   /** Removes all that waits for an endpoint; how much that was. */
   discard(endpoint: string): number {
     this.commit()
-    const { pending = 0 } = selectWaiting(this.#open()).find((waiting) => waiting.endpoint === endpoint) ?? {}
-    this.#open().transaction(() => this.#dropOldest(this.#open(), endpoint, pending))
-    this.counts(endpoint).pending -= pending
-    this.counts(endpoint).dropped += pending
+    const state = this.#open()
+    const counts = this.counts(endpoint)
+    const { pending } = counts
+    const seq = state.transaction(() => deleteOldest(state, endpoint, pending))
+    this.#done.set(endpoint, Math.max(seq, this.#done.get(endpoint) ?? 0))
+    counts.pending -= pending
+    counts.dropped += pending
     return pending
   }
 
@@ -108,7 +126,10 @@ export class Outbox {
     try {
       const state = this.#open()
       const changes = state.transaction(() => this.#write(state))
-      for (const [endpoint, counts] of changes) Object.assign(this.counts(endpoint), counts)
+      for (const [endpoint, { done, ...counts }] of changes) {
+        Object.assign(this.counts(endpoint), counts)
+        if (done > (this.#done.get(endpoint) ?? 0)) this.#done.set(endpoint, done)
+      }
     } catch (error) {
       return this.#keep(error as Error)
     }
@@ -129,17 +150,17 @@ export class Outbox {
   #open(): StateDatabase {
     if (this.#state) return this.#state
     const state = this.#options.open()
-    for (const { endpoint, pending } of selectWaiting(state)) this.counts(endpoint).pending = pending
+    for (const { endpoint, pending } of selectCounts(state)) this.counts(endpoint).pending = pending
     this.#state = state
     return state
   }
 
-  #write(state: StateDatabase): Map<string, OutboxCounts> {
+  #write(state: StateDatabase): Map<string, Change> {
     for (const endpoint of this.#unremoved) deleteThrough(state, endpoint, this.#done.get(endpoint) ?? 0)
-    const changes = new Map<string, OutboxCounts>()
+    const changes = new Map<string, Change>()
     for (const event of this.#held.flatMap(({ events }) => events))
       for (const endpoint of event.endpoints) {
-        const counts = changes.get(endpoint) ?? { ...this.counts(endpoint) }
+        const counts = changes.get(endpoint) ?? { ...this.counts(endpoint), done: 0 }
         changes.set(endpoint, counts)
         this.#insert(state, endpoint, event, counts)
       }
@@ -158,20 +179,13 @@ export class Outbox {
   }
 
   /** Makes room for a while, by a hundredth. */
-  #limit(state: StateDatabase, endpoint: string, counts: OutboxCounts): void {
+  #limit(state: StateDatabase, endpoint: string, change: Change): void {
     const { events } = this.#options.limits
-    if (counts.pending <= events) return
-    const excess = Math.min(counts.pending, counts.pending - events + Math.floor(events / 100))
-    this.#dropOldest(state, endpoint, excess)
-    counts.pending -= excess
-    counts.dropped += excess
-  }
-
-  #dropOldest(state: StateDatabase, endpoint: string, count: number): void {
-    const seq = count > 0 ? selectSeqOfOldest(state, endpoint, count) : undefined
-    if (seq === undefined) return
-    deleteThrough(state, endpoint, seq)
-    this.#done.set(endpoint, Math.max(seq, this.#done.get(endpoint) ?? 0))
+    if (change.pending <= events) return
+    const excess = Math.min(change.pending, change.pending - events + Math.floor(events / 100))
+    change.done = deleteOldest(state, endpoint, excess)
+    change.pending -= excess
+    change.dropped += excess
   }
 
   /** The disk takes nothing: who waits for an answer is told, and what came in is tried again, in its order. */
@@ -188,4 +202,11 @@ export class Outbox {
     this.#held = kept
     this.#timer = setTimeout(() => this.commit(), TRY_AGAIN_MS)
   }
+}
+
+/** Up to where the oldest are deleted. */
+function deleteOldest(state: StateDatabase, endpoint: string, count: number): number {
+  const seq = count > 0 ? selectSeqOfOldest(state, endpoint, count) : undefined
+  if (seq !== undefined) deleteThrough(state, endpoint, seq)
+  return seq ?? 0
 }

@@ -1,5 +1,5 @@
 import type { StateDatabase } from '../metadata/connect.ts'
-import { selectWaiting, type Waiting } from './queue.ts'
+import { selectCounts, selectOldest, type Waiting } from './queue.ts'
 
 /** How one endpoint stands. Counts are since the server's start. */
 export interface EndpointStatus {
@@ -33,9 +33,12 @@ export interface EndpointCounts {
 
 /** What waits on disk, told by nobody who delivers. */
 export function statusOnDisk(state: StateDatabase): EndpointStatus[] {
-  return selectWaiting(state).map((waiting) => ({ name: waiting.endpoint, state: 'stopped', ...waitingFields(waiting) }))
+  return selectCounts(state).map(({ endpoint, pending }) => {
+    return { name: endpoint, state: 'stopped', ...waitingFields({ endpoint, pending, oldest: selectOldest(state, endpoint, 0) }) }
+  })
 }
 
 export function waitingFields(waiting: Waiting | undefined): Pick<EndpointStatus, 'pending' | 'oldest'> {
-  return waiting ? { pending: waiting.pending, oldest: new Date(waiting.oldest).toISOString() } : { pending: 0 }
+  const { pending = 0, oldest } = waiting ?? {}
+  return { pending, ...(oldest !== undefined && { oldest: new Date(oldest).toISOString() }) }
 }
