@@ -1,8 +1,9 @@
 import { CHOICE_OPTIONS } from './check-keys.ts'
 import type { Findings } from './config-error.ts'
 import { findOrigin } from './http-schema.ts'
+import { findKeyFacts } from './keys.ts'
 import { isListenAddress } from './listen-address.ts'
-import { findNode, placeOf, type Scalar, type Section } from './tree.ts'
+import { findNode, placeOf, type Scalar, type Section, type Tree } from './tree.ts'
 
 /**
  * What one key alone cannot tell: one driver, both halves of TLS, and values that mean something else than they seem to.
@@ -12,7 +13,7 @@ export function checkValues(root: Section, findings: Findings): void {
   for (const check of checks) check(root, findings)
 }
 
-const checks = [checkVersion, checkStorage, checkAuth, checkAddress, checkTls, checkDeletion, checkHost, checkEndpoints, checkNanoseconds]
+const checks = [checkVersion, checkStorage, checkAuth, checkAddress, checkTls, checkDeletion, checkHost, checkEndpoints, checkMetrics, checkNanoseconds]
 
 function checkVersion(root: Section, { problems }: Findings): void {
   if (root.entries.has('version')) return
@@ -121,21 +122,18 @@ function endpointPaths(root: Section): string[] {
   return endpoints?.kind === 'list' ? endpoints.items.map((_, index) => `notifications.endpoints.${index}`) : []
 }
 
-const DURATIONS = [
-  'http.draintimeout',
-  'storage.maintenance.uploadpurging.age',
-  'storage.maintenance.uploadpurging.interval',
-  'lacre.gc.grace',
-  'lacre.gc.interval',
-]
-
 function checkNanoseconds(root: Section, { warnings }: Findings): void {
-  const ofEndpoints = endpointPaths(root).flatMap((path) => [`${path}.timeout`, `${path}.backoff`])
-  for (const path of [...DURATIONS, ...ofEndpoints]) {
-    const node = scalarAt(root, path)
-    const isTiny = Number.isInteger(node?.value) && Number(node?.value) > 0 && Number(node?.value) < 1e6
-    if (node && isTiny) warnings.push({ path, ...placeOf(node), message: `is ${node.text} nanoseconds`, suggestion: `write ${node.text}s for seconds` })
+  for (const [parts, node] of scalarsOf(root, [])) {
+    const isTiny = Number.isInteger(node.value) && Number(node.value) > 0 && Number(node.value) < 1e6
+    if (!isTiny || findKeyFacts(parts)?.unit !== 'milliseconds') continue
+    warnings.push({ path: parts.join('.'), ...placeOf(node), message: `is ${node.text} nanoseconds`, suggestion: `write ${node.text}s for seconds` })
   }
+}
+
+function scalarsOf(node: Tree, path: readonly string[]): [path: readonly string[], node: Scalar][] {
+  if (node.kind === 'scalar') return [[path, node]]
+  const children = node.kind === 'list' ? node.items.map((item, index) => [String(index), item] as const) : [...node.entries]
+  return children.flatMap(([key, child]) => scalarsOf(child, [...path, key]))
 }
 
 function namesIn(root: Section, key: string): string[] {
@@ -146,6 +144,14 @@ function namesIn(root: Section, key: string): string[] {
 function scalarAt(root: Section, path: string): Scalar | undefined {
   const node = findNode(root, path.split('.'))
   return node?.kind === 'scalar' && node.value !== null ? node : undefined
+}
+
+/** Distribution says nothing either, but whoever enables metrics expects them. */
+function checkMetrics(root: Section, { warnings }: Findings): void {
+  const enabled = scalarAt(root, 'http.debug.prometheus.enabled')
+  if (enabled?.value !== true || scalarAt(root, 'http.debug.addr')) return
+  const message = 'has no effect without http.debug.addr'
+  warnings.push({ path: 'http.debug.prometheus.enabled', ...placeOf(enabled), message, suggestion: 'set http.debug.addr, or read /metrics on http.addr' })
 }
 
 function missingHalf(path: string, other: string, node: Scalar) {

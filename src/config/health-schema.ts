@@ -7,7 +7,7 @@ const INTERVAL_MS = 10_000 // Distribution registry/handlers/app.go, defaultChec
 
 const interval = duration('How often it is looked at.', { ofZero: INTERVAL_MS }).default(INTERVAL_MS)
 const threshold = count('How often in a row it must fail before the registry counts as unhealthy; 0 is as 1.', 0)
-const timeout = duration('How long it may take; 0 is as long as the interval.').default(0)
+const timeout = duration('How long it may take; 0 is 30 s, or the interval where that is longer.').default(0)
 
 /** `health`: checks, one failing check answers every request with 503. */
 export const healthSchema = z.object({

@@ -31,13 +31,15 @@ interface HttpCheck {
   readonly threshold: number
 }
 
+const LONG_MS = 30_000 // a busy machine is no sick one; Distribution has no limit
+
 /** What is checked, under the names that Distribution gives it. */
 export function healthChecks(settings: HealthSettings, root: string): HealthCheck[] {
   const { storagedriver, file, http, tcp } = settings
   const times = ({ interval, threshold = 0, timeout = 0 }: { interval: number; threshold?: number; timeout?: number }) => ({
     intervalMs: interval,
     threshold,
-    timeoutMs: timeout || interval,
+    timeoutMs: timeout || Math.max(interval, LONG_MS),
   })
   return [
     ...(storagedriver.enabled ? [{ name: 'storagedriver_filesystem', ...times(storagedriver), look: () => lookAtFolder(root) }] : []),

@@ -95,6 +95,12 @@ test('checks have the names that Distribution gives them', () => {
   )
 })
 
+test('a check without a limit of its own has half a minute, or its interval where that is longer', () => {
+  const timeouts = (interval: number, timeout: number) =>
+    healthChecks({ ...nothing, tcp: [{ addr: 'h:1', interval, timeout, threshold: 0 }] }, '/')[0]?.timeoutMs
+  assert.deepEqual([timeouts(50, 0), timeouts(60_000, 0), timeouts(50, 40)], [30_000, 60_000, 40])
+})
+
 test('a file makes unhealthy while it is there', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'health-'))
   const [check] = healthChecks({ ...nothing, file: [{ file: join(folder, 'down'), interval: 1000 }] }, '/')

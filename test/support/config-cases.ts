@@ -590,6 +590,18 @@ const others: readonly ConfigCase[] = [
     values: { 'health.http.0.statuscode': 200 },
     theirs: { ping: 503 },
   }),
+  more('an interval of a few nanoseconds', 'health: {tcp: [{addr: "127.0.0.1:1", interval: 10}]}', {
+    values: { 'health.tcp.0.interval': 1 },
+    warned: /^health\.tcp\.0\.interval is 10 nanoseconds.*: write 10s for seconds$/,
+  }),
+  small(
+    'metrics without an address',
+    { REGISTRY_HTTP_DEBUG_PROMETHEUS_ENABLED: 'true' },
+    {
+      warned: /^http\.debug\.prometheus\.enabled has no effect without http\.debug\.addr/,
+      theirs: { ping: 200, metrics: 0 },
+    },
+  ),
   small('pages of the catalog', { REGISTRY_CATALOG_MAXENTRIES: '3' }, { values: { 'catalog.maxentries': 3 }, theirs: { catalog5: 400 } }),
   small('pages of the catalog, less than none', { REGISTRY_CATALOG_MAXENTRIES: '-1' }, { values: { 'catalog.maxentries': 1000 }, theirs: { catalog5: 200 } }),
   small('validation off', { REGISTRY_VALIDATION_DISABLED: 'true' }, { values: { 'validation.disabled': true }, theirs: starting }),
