@@ -21,7 +21,7 @@ export async function sendReply(request: IncomingMessage, response: ServerRespon
   response.writeHead(status, headers as Record<string, string | number | string[]>)
 
   const bytes = request.method === 'HEAD' || isContent(body) ? undefined : body
-  if (stream) await sendStream(response, stream)
+  if (stream) await sendStream(response, stream, sizeOf(body))
   else if (mustClose) await sendBeforeClosing(request, response, bytes)
   else response.end(bytes)
   if (!stream) await left(response)
@@ -44,14 +44,18 @@ async function left(response: ServerResponse): Promise<void> {
 }
 
 /** A source that breaks off takes the connection with it: the client must not take half a blob for a whole one. */
-async function sendStream(response: ServerResponse, stream: ByteStream): Promise<void> {
+async function sendStream(response: ServerResponse, stream: ByteStream, size: number): Promise<void> {
+  let unsent = size
   try {
     for await (const chunk of stream as AsyncIterable<Buffer>) {
       await send(response, chunk)
+      unsent -= chunk.length
       stream.recycle?.(chunk)
     }
     response.end()
-    await left(response)
+    await left(response).catch((error) => {
+      if (unsent > 0) throw error // a client that has every byte may hang up before we have said that there are no more
+    })
   } catch (error) {
     response.destroy()
     throw error
