@@ -65,6 +65,17 @@ export function startBackground(command: string, args: readonly string[], option
   return { pid: child.pid ?? -1, output: () => written.join(''), exited, stop: (patienceMs = 15_000) => stop(child, exited, patienceMs) }
 }
 
+const CONTAINED = ['--pdeathsig', 'KILL', 'unshare', '--mount', '--pid', '--mount-proc', '--fork', '--kill-child=KILL']
+
+/**
+ * Starts a daemon in a mount and a process namespace of its own. It is stopped by SIGKILL, or by the end of this process however that comes
+ * about: everything it started and mounted is gone with it.
+ */
+export function startContained(command: string, args: readonly string[], options: CommandOptions = {}): Background {
+  const background = startBackground('setpriv', [...CONTAINED, command, ...args], options)
+  return { ...background, stop: () => background.stop(0) } // @NOTE unshare itself does not listen to SIGTERM
+}
+
 async function stop(child: ChildProcess, exited: Promise<number>, patienceMs: number): Promise<number> {
   child.kill('SIGTERM')
   const impatience = setTimeout(() => child.kill('SIGKILL'), patienceMs)

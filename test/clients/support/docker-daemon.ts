@@ -1,10 +1,12 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { type Background, type CommandResult, run, startBackground } from './command.ts'
+import { type Background, type CommandResult, run, startContained } from './command.ts'
 
 /** A real dockerd with folders of its own, and the docker command that talks to it. */
 export interface DockerDaemon {
+  /** Where it listens, as `docker -H` takes it. */
+  readonly socket: string
   docker(args: readonly string[], input?: string): Promise<CommandResult>
   stop(): Promise<void>
 }
@@ -12,19 +14,13 @@ export interface DockerDaemon {
 export async function startDockerDaemon(folder: string): Promise<DockerDaemon> {
   const at = (name: string): string => join(folder, name)
   await mkdir(at('client'), { recursive: true })
-  const host = `unix://${at('docker.sock')}`
-  const places = ['--data-root', at('root'), '--exec-root', at('exec'), '-p', at('pid'), '-H', host]
-  const daemon = startBackground('dockerd', [...places, '--iptables=false', '--ip6tables=false', '--bridge=none', '--storage-driver=vfs'])
+  const socket = `unix://${at('docker.sock')}`
+  const places = ['--data-root', at('root'), '--exec-root', at('exec'), '-p', at('pid'), '-H', socket]
+  const daemon = startContained('dockerd', [...places, '--iptables=false', '--ip6tables=false', '--bridge=none'])
   const docker = (args: readonly string[], input?: string): Promise<CommandResult> =>
-    run('docker', ['--config', at('client'), '-H', host, ...args], input === undefined ? {} : { input })
+    run('docker', ['--config', at('client'), '-H', socket, ...args], input === undefined ? {} : { input })
   await untilReady(docker, daemon)
-  return {
-    docker,
-    async stop() {
-      await daemon.stop(30_000)
-      await run('umount', [at('exec/netns/default')])
-    },
-  }
+  return { socket, docker, stop: async () => void (await daemon.stop()) }
 }
 
 async function untilReady(docker: DockerDaemon['docker'], daemon: Background): Promise<void> {

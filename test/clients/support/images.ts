@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { runOk } from './command.ts'
@@ -33,6 +33,14 @@ export interface UnusualImages {
   readonly big: string
 }
 
+/** Images for what takes more than bytes that fit together. Each has a `latest`. */
+export interface WorkingImages {
+  /** Runs: busybox, which says hello. */
+  readonly runnable: string
+  /** A layer of 300 MB that does not compress. */
+  readonly huge: string
+}
+
 const CONFIG_TYPE = 'application/vnd.oci.image.config.v1+json'
 const LAYER_TYPE = 'application/vnd.oci.image.layer.v1.tar'
 const MB = 1_000_000
@@ -52,8 +60,21 @@ export async function makeUnusualImages(folder: string): Promise<UnusualImages> 
   const images = { deep: join(folder, 'deep'), zstd: join(folder, 'zstd'), big: join(folder, 'big') }
   const hundred = Array.from({ length: 100 }, (_, i) => tar(`layer-${i}.txt`, `layer ${i}\n`))
   await writeLayout(images.deep, [named(await writeImage(images.deep, 'amd64', hundred), 'latest')])
-  await writeLayout(images.zstd, [named(await writeImage(images.zstd, 'amd64', [BASE], 'zstd'), 'latest')])
+  await writeLayout(images.zstd, [named(await writeImage(images.zstd, 'amd64', [tar('zstd.txt', 'zstd\n')], { compression: 'zstd' }), 'latest')])
   await writeLayout(images.big, [named(await writeImage(images.big, 'amd64', [tar('random.bin', randomBytes(60 * MB))]), 'latest')])
+  return images
+}
+
+export async function makeWorkingImages(folder: string): Promise<WorkingImages> {
+  const images = { runnable: join(folder, 'runnable'), huge: join(folder, 'huge') }
+  const busybox = tar('bin/busybox', await readFile('/bin/busybox'), 0o755)
+  const command = { Cmd: ['/bin/busybox', 'echo', 'hello'] }
+  await writeLayout(images.runnable, [
+    named(await writeImage(images.runnable, process.arch === 'x64' ? 'amd64' : process.arch, [busybox], { command }), 'latest'),
+  ])
+  const random = randomBytes(100 * MB)
+  const huge = await writeImage(images.huge, 'amd64', [tar('random.bin', Buffer.concat([random, random, random]))], { level: 0 })
+  await writeLayout(images.huge, [named(huge, 'latest')])
   return images
 }
 
@@ -67,15 +88,24 @@ async function writeMulti(layout: string): Promise<void> {
   await writeLayout(layout, [named(index, 'latest')])
 }
 
-async function writeImage(layout: string, architecture: string, tars: readonly Buffer[], compression: 'gzip' | 'zstd' = 'gzip'): Promise<Descriptor> {
+interface ImageOptions {
+  readonly compression?: 'gzip' | 'zstd'
+  /** Of gzip; 0 stores the bytes as they are. */
+  readonly level?: number
+  /** What a container of it runs. */
+  readonly command?: { readonly Cmd: readonly string[] }
+}
+
+async function writeImage(layout: string, architecture: string, tars: readonly Buffer[], options: ImageOptions = {}): Promise<Descriptor> {
+  const { compression = 'gzip', level = 1, command = { Cmd: ['/none'] } } = options
   const layers: Descriptor[] = []
   for (const bytes of tars) {
-    const compressed = compression === 'gzip' ? gzipSync(bytes, { level: 1 }) : zstdCompressSync(bytes)
+    const compressed = compression === 'gzip' ? gzipSync(bytes, { level }) : zstdCompressSync(bytes)
     layers.push(await writeBlob(layout, `${LAYER_TYPE}+${compression}`, compressed))
   }
   const rootfs = { type: 'layers', diff_ids: tars.map((bytes) => digestOf(bytes)) }
   const history = tars.map(() => ({ created: '2024-01-01T00:00:00Z', created_by: 'test' }))
-  const config = { created: '2024-01-01T00:00:00Z', architecture, os: 'linux', config: { Cmd: ['/none'] }, rootfs, history }
+  const config = { created: '2024-01-01T00:00:00Z', architecture, os: 'linux', config: command, rootfs, history }
   const descriptor = await writeBlob(layout, CONFIG_TYPE, JSON.stringify(config))
   return writeBlob(layout, ociManifestType, JSON.stringify({ schemaVersion: 2, mediaType: ociManifestType, config: descriptor, layers }))
 }
@@ -98,12 +128,12 @@ function named(descriptor: Descriptor, ref: string): Descriptor {
 }
 
 /** A tar archive (ustar) of one file. */
-function tar(name: string, content: Buffer | string): Buffer {
+function tar(name: string, content: Buffer | string, mode = 0o644): Buffer {
   const bytes = Buffer.from(content)
   const header = Buffer.alloc(512)
   const octal = (value: number, width: number): string => `${value.toString(8).padStart(width - 1, '0')}\0`
   header.write(name, 0)
-  header.write(octal(0o644, 8) + octal(0, 8) + octal(0, 8) + octal(bytes.length, 12) + octal(1_700_000_000, 12), 100)
+  header.write(octal(mode, 8) + octal(0, 8) + octal(0, 8) + octal(bytes.length, 12) + octal(1_700_000_000, 12), 100)
   header.write(`${' '.repeat(8)}0`, 148)
   header.write('ustar\x0000', 257)
   const sum = header.reduce((total, byte) => total + byte, 0)

@@ -1,0 +1,33 @@
+/** What people do with a registry: the rows of the table in docs/clients.md, in its order. */
+export const actions = {
+  login: 'log in',
+  identity: 'get in with a client certificate',
+  pushSchema2: 'push Docker schema 2',
+  pushOci: 'push OCI',
+  pushZstd: 'push layers compressed with zstd',
+  pushIndex: 'push an image of two platforms',
+  pushHuge: 'push a layer of 300 MB',
+  pushDeep: 'push 100 layers',
+  mount: 'push to another repository without sending layers again',
+  pullTag: 'pull by tag',
+  pullDigest: 'pull by digest',
+  pullPlatform: 'pull for another platform',
+  pullAllTags: 'pull all tags',
+  pullZstd: 'pull layers compressed with zstd',
+  pullHuge: 'pull a layer of 300 MB',
+  pullDeep: 'pull 100 layers',
+  build: 'build on an image of the registry',
+  cache: 'keep the build cache in the registry',
+  run: 'run a container',
+  makeIndex: 'join two images into one of two platforms',
+  inspect: 'look at an image without pulling it',
+  tags: 'list tags',
+  catalog: 'list repositories',
+  search: 'search',
+  deleteManifest: 'delete an image',
+  deleteTag: 'delete a tag alone',
+  artifact: 'push an artifact that refers to an image, and find it',
+  copyReferrers: 'copy an image with what refers to it',
+} as const
+
+export type Action = keyof typeof actions
