@@ -7,6 +7,9 @@ export const checkout = join(import.meta.dirname, '..', '..', '..')
 
 const tools = ['.gitignore', 'biome.json', 'bin', 'knip.json', 'scripts', 'tsconfig.json']
 
+/** It reads the configuration's schema, which a planted project does not have. */
+const isAboutSources = (path: string): boolean => path.endsWith('scripts/document-config.ts')
+
 const manifest = {
   name: 'planted',
   private: true,
@@ -26,7 +29,7 @@ const clean: Readonly<Record<string, string>> = {
 /** The checkout's tools on the clean project, with some files planted. In a folder of its own: the checkout is not touched. */
 export async function plantProject(planted: Readonly<Record<string, string>>): Promise<AsyncDisposable & { readonly path: string }> {
   const folder = await openTemporaryFolder()
-  for (const tool of tools) await cp(join(checkout, tool), join(folder.path, tool), { recursive: true })
+  for (const tool of tools) await cp(join(checkout, tool), join(folder.path, tool), { recursive: true, filter: (path) => !isAboutSources(path) })
   await symlink(join(checkout, 'node_modules'), join(folder.path, 'node_modules'))
   for (const [path, text] of Object.entries({ ...clean, ...planted })) {
     await mkdir(dirname(join(folder.path, path)), { recursive: true })
