@@ -86,6 +86,11 @@ describe('the image', { skip: underTest === distribution }, () => {
       await assert.rejects(host.docker('run', '--rm', 'lacre', ...words), /ended with 1\n[\s\S]*\/nowhere\.ya?ml[\s\S]*does not exist/)
   })
 
+  test('variables that a shell does not hand on reach it', async () => {
+    const shown = await host.docker('run', '--rm', '-e', 'REGISTRY_HTTP_HEADERS_Access-Control-Allow-Origin=["*"]', 'lacre', 'lacre', 'config', 'show')
+    assert.match(shown, /^http\.headers\.access-control-allow-origin +\["\*"\]/m)
+  })
+
   test("it brings htpasswd, which registry:2's images have lost", async () => {
     const passwords = await host.docker('run', '--entrypoint', 'htpasswd', '--rm', 'lacre', '-Bbn', 'user', 'p4ssw0rd')
     await writeFile(join(folder, 'passwords'), passwords)
