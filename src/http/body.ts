@@ -7,6 +7,8 @@ import { HeldBodies } from './held-bodies.ts'
 
 const MiB = 1024 * 1024
 const READ_AHEAD = MiB
+const CRUMB = 1024
+const CRUMBS_MOST = 1024 // that arrive at once
 const DISCARD_LIMIT = 16 * MiB // a client that does not listen while it sends gets its answer if this is enough
 const DISCARD_TIME_MS = 2_000
 const smallBodies = new HeldBodies(64 * MiB) // sixteen of the largest manifests at once
@@ -21,11 +23,16 @@ export class RequestBody extends Readable {
   bytesTaken = 0
   readonly #request: IncomingMessage
   readonly #giveLeave: () => void
+  readonly #crumbs: Buffer[] = []
   readonly #onData = (chunk: Buffer) => {
     this.bytesTaken += chunk.length
-    if (!this.push(chunk)) this.#request.pause()
+    if (chunk.length < CRUMB) this.#gather(chunk)
+    else this.#pass(chunk)
   }
-  readonly #onEnd = () => this.push(null)
+  readonly #onEnd = () => {
+    this.#passCrumbs()
+    this.push(null)
+  }
   readonly #onClose = () => {
     if (!this.#request.readableEnded) this.destroy(new ClientGoneError())
   }
@@ -58,6 +65,22 @@ export class RequestBody extends Readable {
   recycle(chunk: Buffer): void {
     const memory = chunk.buffer
     if (memory instanceof ArrayBuffer && memory.byteLength === chunk.length) memory.transfer(0)
+  }
+
+  #pass(chunk: Buffer): void {
+    this.#passCrumbs()
+    if (!this.push(chunk)) this.#request.pause()
+  }
+
+  /** @NOTE a chunk of one byte costs some three hundred in memory, and as much time as one of 64 KiB. */
+  #gather(chunk: Buffer): void {
+    if (this.#crumbs.push(chunk) === 1) setImmediate(() => this.#passCrumbs())
+    if (this.#crumbs.length > CRUMBS_MOST) this.#request.destroy() // no client sends like this but to keep us busy, and an answer would keep us more
+  }
+
+  #passCrumbs(): void {
+    const crumbs = this.#crumbs.splice(0)
+    if (crumbs.length > 0 && !this.destroyed && !this.push(crumbs.length > 1 ? Buffer.concat(crumbs) : crumbs[0])) this.#request.pause()
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {

@@ -7,12 +7,15 @@ const REFUSALS: Readonly<Record<string, string>> = {
   ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
 }
 
+// @NOTE Node leaves a connection open whose handshake took too long, and an answer would wait for the handshake's end.
+const UNANSWERABLE = new Set(['ECONNRESET', 'ERR_TLS_HANDSHAKE_TIMEOUT'])
+
 /**
  * Answers bytes that are no HTTP request, after the requests that came before them, and ends the connection. When they are in the
  * body of the request under way, this is its answer, unless it has begun to get another.
  */
 export function refuseBytes(error: NodeJS.ErrnoException, socket: Duplex, line: Line | undefined): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
+  if (UNANSWERABLE.has(error.code ?? '') || !socket.writable) return void socket.destroy()
   const refuse = () => endWith(socket, REFUSALS[error.code ?? ''] ?? '400 Bad Request')
   if (!line || line.length === 0) return refuse()
   const { request, response } = line.last

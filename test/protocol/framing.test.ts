@@ -113,6 +113,18 @@ test('a request in pieces of one byte is a request', async () => {
   socket.destroy()
 })
 
+test('a connection that floods us with chunks of one byte is ended, and a hundred of them are taken', async () => {
+  await using registry = await startRegistry()
+  const path = pathOf((await registry.send('POST', '/v2/a/blobs/uploads/')).headers['location'])
+  const head = `PATCH ${path} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n`
+  assert.deepEqual(statusesOf(await registry.sendRaw(`${head}${'1\r\nx\r\n'.repeat(100)}0\r\n\r\n`)), [202])
+  const flood = connect(registry.port, '127.0.0.1').on('error', () => undefined)
+  flood.write(`${head}${'1\r\nx\r\n'.repeat(50_000)}`)
+  await once(flood.resume(), 'close')
+  assert.equal((await registry.get('/v2/')).status, 200)
+  assert.deepEqual(registry.failures, [])
+})
+
 test('an unknown expectation is 417, and 1xx are for HTTP/1.1', async () => {
   await using registry = await startRegistry()
   assert.deepEqual(statusesOf(await registry.sendRaw(start('Host: x\r\nExpect: 200-ok\r\nContent-Length: 0'))), [417])
