@@ -7,11 +7,12 @@ import { join, resolve, sep } from 'node:path'
 const suites = {
   'self-contained': {
     folders: ['src', 'test'],
-    except: ['test/clients', 'test/faults-long'],
+    except: ['test/clients', 'test/faults-long', 'test/network'],
     concurrency: Math.max(2, availableParallelism()),
     limitSeconds: 560, // meant to be below 120; a slow machine may take its time
   },
   clients: { folders: ['test/clients'], except: [], concurrency: 1, limitSeconds: 1500 }, // they share ports, trust stores and a docker daemon
+  network: { folders: ['test/network'], except: [], concurrency: 1, limitSeconds: 500 }, // they measure memory
   'faults-long': { folders: ['test/faults-long'], except: [], concurrency: 1, limitSeconds: 1500 },
 } as const
 
