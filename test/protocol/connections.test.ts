@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
+import { Readable } from 'node:stream'
 import { test } from 'node:test'
 import { connect as connectSecurely } from 'node:tls'
 import { TlsFiles } from '../../src/http/tls-files.ts'
+import { digestOf } from '../../src/oci/digest.ts'
+import { parseRepositoryName } from '../../src/oci/name.ts'
+import { putBlob } from '../../src/registry/uploads.ts'
 import { CertificateFolder } from '../support/certificates.ts'
 import { pathOf, startRegistry } from '../support/registry.ts'
 
@@ -71,3 +75,20 @@ test('a client that lets go keeps no room', async () => {
   }
   assert.equal((await registry.get('/v2/')).status, 200)
 })
+
+for (const protocol of ['plain HTTP', 'TLS'] as const) {
+  test(`over ${protocol}, a client that does not read its pull is let go`, async () => {
+    await using folder = await CertificateFolder.make()
+    const server = await folder.issue('server')
+    await using tls = await new TlsFiles(server).open()
+    await using registry = await startRegistry({ settings: { idleTimeoutMs: 200 }, ...(protocol === 'TLS' && { tls }) })
+    const bytes = Buffer.alloc(64 * 1024 * 1024)
+    const digest = digestOf(bytes)
+    await putBlob(registry.registry, parseRepositoryName('a'), digest, { body: Readable.from([bytes]) })
+    const socket = protocol === 'TLS' ? connectSecurely({ port: registry.port, host: '127.0.0.1', ca: server.cert }) : await open(registry.port)
+    socket.on('error', () => undefined).write(`GET /v2/a/blobs/${digest} HTTP/1.1\r\nHost: x\r\n\r\n`)
+    while (registry.records.length === 0) await new Promise(setImmediate)
+    assert.equal(registry.records[0]?.status, 499)
+    socket.destroy()
+  })
+}
