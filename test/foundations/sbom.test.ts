@@ -8,6 +8,7 @@ import { checkout } from './support/planted-project.ts'
 interface LockedPackage {
   readonly version?: string
   readonly dev?: boolean
+  readonly hasInstallScript?: boolean
   readonly os?: readonly string[]
   readonly cpu?: readonly string[]
 }
@@ -18,8 +19,7 @@ test('npm run sbom lists everything that is installed for production, and no too
   const bill = JSON.parse(stdout) as { bomFormat: string; components: { purl: string; licenses?: unknown[] }[] }
   assert.equal(bill.bomFormat, 'CycloneDX')
   const listed = new Set(bill.components.map(({ purl }) => decodeURIComponent(purl)))
-  const lock = JSON.parse(await readFile(join(checkout, 'package-lock.json'), 'utf8')) as { packages: Record<string, LockedPackage> }
-  const locked = Object.entries(lock.packages).filter(([path]) => path !== '')
+  const locked = await readLock()
   const nameOf = (path: string, { version }: LockedPackage) => `pkg:npm/${path.split('node_modules/').at(-1)}@${version}`
   const needed = locked.filter(([, { dev, os, cpu }]) => !dev && !os && !cpu).map(([path, facts]) => nameOf(path, facts))
   const tools = locked.filter(([, { dev }]) => dev).map(([path, facts]) => nameOf(path, facts))
@@ -37,3 +37,13 @@ test('npm run sbom lists everything that is installed for production, and no too
     'the Node that is brought along',
   )
 })
+
+test('nothing that is installed runs a script of its own then', async () => {
+  const running = (await readLock()).filter(([, { hasInstallScript }]) => hasInstallScript)
+  assert.deepEqual(running, [])
+})
+
+async function readLock(): Promise<[path: string, facts: LockedPackage][]> {
+  const lock = JSON.parse(await readFile(join(checkout, 'package-lock.json'), 'utf8')) as { packages: Record<string, LockedPackage> }
+  return Object.entries(lock.packages).filter(([path]) => path !== '')
+}

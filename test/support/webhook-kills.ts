@@ -31,7 +31,7 @@ export async function killUnderWebhooks(kills: number, seed: number): Promise<{ 
 
   await using last = await startLacre(folder, lines)
   await pushImage(last.http, 'last', [])
-  const isLast = ({ target }: EventRecord): boolean => target.repository === 'last' && target.tag !== undefined
+  const isLast = ({ target }: EventRecord): boolean => target.repository === 'last' && target.tag === 'b'
   for (const receiver of [steady, moody]) await receiver.until(() => receiver.events.some(isLast))
   for (const receiver of [steady, moody]) verify(receiver.events, acknowledged)
   assert.deepEqual(withoutRepeats(steady.events).map(describe), withoutRepeats(moody.events).map(describe))
