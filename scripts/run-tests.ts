@@ -11,8 +11,8 @@ const suites = {
     concurrency: Math.max(2, availableParallelism()),
     limitSeconds: 560, // meant to be below 120; a slow machine may take its time
   },
-  clients: { folders: ['test/clients'], except: [], concurrency: 1, limitSeconds: 1500 }, // they share ports, trust stores and a docker daemon
-  network: { folders: ['test/network'], except: [], concurrency: 1, limitSeconds: 500 }, // they measure memory
+  clients: { folders: ['test/clients'], except: [], concurrency: 1, limitSeconds: 2100 }, // they share ports, trust stores and a docker daemon
+  network: { folders: ['test/network'], except: [], concurrency: 1, limitSeconds: 840 }, // they measure memory
   'faults-long': { folders: ['test/faults-long'], except: [], concurrency: 1, limitSeconds: 1500 },
 } as const
 
