@@ -49,7 +49,8 @@ export function createServer(options: HttpServerOptions): HttpServer {
   return {
     async listen() {
       try {
-        for (const listener of listeners) await listener.listen()
+        // @NOTE the main one last: a caller that is root still then drops that before any request to the volume is read
+        for (const listener of listeners.toReversed()) await listener.listen()
       } catch (error) {
         await closeAll(listeners, 0)
         throw error

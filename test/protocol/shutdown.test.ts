@@ -83,6 +83,14 @@ test('a server that cannot have its debug address has none', async () => {
   await assert.rejects(startRegistry({ settings: { addr: free, debug: { addr: taken, metricsPath: undefined } } }), { name: 'ListenError' })
 })
 
+test('the registry is not served before its debug address is listened on', async () => {
+  await using registry = await startRegistry()
+  await using other = await startRegistry()
+  const [addr = '', debug = ''] = [registry.server.addresses[0], other.server.addresses[0]]
+  const message = `cannot listen on ${debug}: EADDRINUSE`
+  await assert.rejects(startRegistry({ settings: { addr, debug: { addr: debug, metricsPath: undefined } } }), { message })
+})
+
 test('a unix socket is listened on, and gone at the end', async () => {
   await using home = await startRegistry()
   const path = join(home.folder, 'lacre.sock')
