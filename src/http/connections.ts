@@ -71,7 +71,7 @@ export class Connections {
     if (this.#sockets.size >= this.#limits.maxConnections && !this.#makeRoom()) return void socket.destroy()
     this.#sockets.add(socket)
     socket.once('close', () => this.#sockets.delete(socket))
-    this.#startIdling(socket)
+    if (!(this.#server instanceof TlsServer) || socket.remotePort !== undefined) this.#startIdling(socket)
   }
 
   #makeRoom(): boolean {
@@ -85,7 +85,11 @@ export class Connections {
     socket.once('close', () => this.#idle.delete(socket))
   }
 
-  /** After its handshake a connection is another socket, which is the one that requests name. */
+  /**
+   * After its handshake a connection is another socket, which is the one that requests name.
+   *
+   * @NOTE those of a unix socket cannot be told apart, and are idle only after it
+   */
   #exchangeSecured(server: TlsServer): void {
     const handshakes = new Map<string, Socket>()
     server.on('connection', (socket: Socket) => {

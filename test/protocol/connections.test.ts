@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
+import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { test } from 'node:test'
 import { connect as connectSecurely } from 'node:tls'
@@ -52,15 +53,34 @@ test('a connection that has never said anything is idle, before and after the ha
   }
 })
 
+test('over TLS on a unix socket, whose clients have no addresses, no connection is taken for an idle one', async () => {
+  await using folder = await CertificateFolder.make()
+  await using tls = await new TlsFiles(await folder.issue('server')).open()
+  const path = join(folder.path, 'lacre.sock')
+  await using registry = await startRegistry({ tls, settings: { addr: path, net: 'unix', maxConnections: 2 } })
+  const plain = [connect(path), connect(path)]
+  await Promise.all(plain.map((socket) => once(socket, 'connect')))
+  const secured = plain.map((socket) => connectSecurely({ socket, rejectUnauthorized: false }))
+  await Promise.all(secured.map((socket) => once(socket, 'secureConnect')))
+  for (const socket of secured) assert.equal(await startUpload(socket), 'HTTP/1.1 100')
+  const closed = [...secured, connect(path)].map((socket, index) => once(socket.on('error', () => undefined).resume(), 'close').then(() => index))
+  assert.equal(await Promise.race(closed), 2)
+  for (const socket of secured) assert.equal(await ask(socket, 'hello'), 'HTTP/1.1 202')
+  await registry.stop()
+})
+
+/** Leaves an upload under way that waits for five bytes. */
+async function startUpload(socket: Socket): Promise<string> {
+  socket.write('POST /v2/a/blobs/uploads/ HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n')
+  const [answer] = (await once(socket, 'data')) as [Buffer]
+  const path = pathOf(/^Location: (.*)\r$/m.exec(answer.toString())?.[1])
+  return ask(socket, `PATCH ${path} HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n`)
+}
+
 test('where no connection is idle, a new one is turned away, and what is under way goes on', async () => {
   await using registry = await startRegistry({ settings: { maxConnections: 2 } })
   const sockets = [await open(registry.port), await open(registry.port)]
-  for (const socket of sockets) {
-    socket.write('POST /v2/a/blobs/uploads/ HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n')
-    const [answer] = (await once(socket, 'data')) as [Buffer]
-    const path = pathOf(/^Location: (.*)\r$/m.exec(answer.toString())?.[1])
-    assert.equal(await ask(socket, `PATCH ${path} HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n`), 'HTTP/1.1 100')
-  }
+  for (const socket of sockets) assert.equal(await startUpload(socket), 'HTTP/1.1 100')
   for (let turnedAway = 0; turnedAway < 3; turnedAway++) await once((await open(registry.port)).resume(), 'close')
   for (const socket of sockets) assert.equal(await ask(socket, 'hello'), 'HTTP/1.1 202')
   assert.equal(await ask(await open(registry.port)), 'HTTP/1.1 200')
