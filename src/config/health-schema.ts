@@ -23,9 +23,9 @@ export const healthSchema = z.object({
   http: z
     .array(
       z.object({
-        uri: text('URL that is asked with HEAD.', { type: 'an http or https URL', accept: findHttpUrl }),
+        uri: text('URL that is asked with HEAD.', { type: 'an http or https URL', secret: 'within', accept: findHttpUrl }),
         statuscode: count('Status that counts as healthy.', 200),
-        headers: z.record(headerName(), headerValues('Header of that request, as a list of values.')).prefault({}),
+        headers: z.record(headerName(), headerValues('Header of that request, as a list of values; never shown.', { secret: true })).prefault({}),
         timeout,
         interval,
         threshold,

@@ -29,6 +29,17 @@ test('no secret of a webhook endpoint is shown: its headers, its password, its q
   assert.match(text, /^notifications\.endpoints\.0\.headers\.Authorization +\(hidden\) /m)
 })
 
+test('no secret of a health check is shown, nor of a URL that is written oddly', async () => {
+  const text = await show({ REGISTRY_HEALTH_HTTPCHECKERS: '[{uri: "http:me:hush1@ci.test/up?t=hush2", headers: {Authorization: [Bearer hush3]}}]' })
+  assert.doesNotMatch(text, /hush/)
+  assert.match(text, /^health\.http\.0\.uri +http:\/\/\(hidden\)@ci\.test\/up\?\(hidden\) /m)
+})
+
+for (const value of ['| hush', '!a!hush x'])
+  test(`an error about the YAML ${value} shows none of it`, async () => {
+    await assert.rejects(show({ REGISTRY_HTTP_SECRET: value }), (error: Error) => /not valid YAML/.test(error.message) && !/hush/.test(error.message))
+  })
+
 for (const [what, endpoint] of [
   ['a header', '{name: ci, url: "http://ci.test", headers: {X-A: "hush\\x01"}}'],
   ['a url', '{name: ci, url: "me:hush@ci.test"}'],

@@ -24,7 +24,9 @@ export function describeConfig({ config, sources }: LoadedConfig): ShownValue[] 
 
 /** A URL without what may be secret in it. */
 function hideCredentials(url: string): string {
-  return url.replace(/^(\w+:\/\/)[^/?#]*@/, '$1(hidden)@').replace(/\?.+$/, '?(hidden)')
+  const { protocol, username, password, host, pathname, search } = new URL(url)
+  if (!username && !password && !search) return url
+  return `${protocol}//${username || password ? '(hidden)@' : ''}${host}${pathname}${search && '?(hidden)'}`
 }
 
 /** Three columns: key, value, source. Warnings below. */

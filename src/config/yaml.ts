@@ -163,5 +163,6 @@ function withLine(tree: Tree, place: { where: string; line?: number }): Tree {
 
 function sentenceOf({ message }: Error): string {
   if (/call stack/.test(message)) return 'it nests too deep'
-  return message.charAt(0).toLowerCase() + message.slice(1)
+  const [sentence = ''] = message.split(': ', 1) // what follows is the text itself, which may be a secret
+  return sentence.charAt(0).toLowerCase() + sentence.slice(1)
 }

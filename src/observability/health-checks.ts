@@ -44,7 +44,7 @@ export function healthChecks(settings: HealthSettings, root: string): HealthChec
   return [
     ...(storagedriver.enabled ? [{ name: 'storagedriver_filesystem', ...times(storagedriver), look: () => lookAtFolder(root) }] : []),
     ...file.map((check) => ({ name: check.file, ...times(check), look: () => lookForFile(check.file) })),
-    ...http.map((check) => ({ name: check.uri, ...times(check), look: (signal: AbortSignal) => lookAtUrl(check, signal) })),
+    ...http.map((check) => ({ name: shown(check.uri), ...times(check), look: (signal: AbortSignal) => lookAtUrl(check, signal) })),
     ...tcp.map((check) => ({ name: check.addr, ...times(check), look: (signal: AbortSignal) => lookAtAddress(check.addr, signal) })),
   ]
 }
@@ -65,11 +65,24 @@ async function lookForFile(path: string): Promise<void> {
 }
 
 async function lookAtUrl({ uri, statuscode, headers }: HttpCheck, signal: AbortSignal): Promise<void> {
-  const pairs = Object.entries(headers).flatMap(([name, values]) => values.map((value): [string, string] => [name, value]))
-  const answer = await fetch(uri, { method: 'HEAD', headers: pairs, signal }).catch((error: Error) => {
-    throw new Error(`error while checking: ${uri}: ${describe(error)}`, { cause: error })
+  const url = new URL(uri)
+  const sent = new Headers(Object.entries(headers).flatMap(([name, values]) => values.map((value): [string, string] => [name, value])))
+  if ((url.username || url.password) && !sent.has('authorization')) sent.set('authorization', basicOf(url))
+  url.username = url.password = '' // fetch takes no URL that has them
+  const answer = await fetch(url, { method: 'HEAD', headers: sent, signal }).catch((error: Error) => {
+    throw new Error(`error while checking: ${shown(uri)}: ${describe(error)}`, { cause: error })
   })
   if (answer.status !== statuscode) throw new Error(`downstream service returned unexpected status: ${answer.status}`)
+}
+
+function basicOf({ username, password }: URL): string {
+  return `Basic ${Buffer.from([username, password].map(decodeURIComponent).join(':')).toString('base64')}`
+}
+
+/** A URL without user, password and query, which may be secrets: anybody may ask what is the matter. */
+function shown(uri: string): string {
+  const { username, password, origin, pathname, search } = new URL(uri)
+  return username || password || search ? `${origin}${pathname}${search && '?…'}` : uri
 }
 
 async function lookAtAddress(addr: string, signal: AbortSignal): Promise<void> {

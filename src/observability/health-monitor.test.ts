@@ -134,6 +134,21 @@ test('a URL is asked with HEAD and the headers, and must answer with the status'
   assert.match(String(await ask(200)), /^error while checking: http:.*ECONNREFUSED/)
 })
 
+test('user and password of a URL are sent, and shown to nobody', async () => {
+  const server = createHttpServer((request, response) => {
+    response.statusCode = request.headers.authorization === `Basic ${Buffer.from('me:p@ss').toString('base64')}` ? 200 : 401
+    response.end()
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = `127.0.0.1:${(server.address() as AddressInfo).port}/a`
+  const [check] = healthChecks({ ...nothing, http: [{ uri: `http://me:p%40ss@${address}?token=t`, statuscode: 200, headers: {}, ...times }] }, '/')
+  assert.deepEqual([check?.name, await reasonOf(check)], [`http://${address}?…`, undefined])
+  server.close()
+  server.closeAllConnections()
+  await once(server, 'close')
+  assert.doesNotMatch(String(await reasonOf(check)), /p%40ss|token/)
+})
+
 test('an address must take connections', async () => {
   const server = createServer((socket) => socket.destroy()).listen(0, '127.0.0.1')
   await once(server, 'listening')
