@@ -8,7 +8,8 @@ import { HeldBodies } from './held-bodies.ts'
 const MiB = 1024 * 1024
 const READ_AHEAD = MiB
 const CRUMB = 1024
-const CRUMBS_MOST = 1024 // that arrive at once
+const CRUMBS_MOST = 1024 // that are passed on as one
+const CRUMBS_LEAST = 64 * 1024 // bytes that so many have together: compressors write a few hundred at a time, and a few only who wants to keep us busy
 const DISCARD_LIMIT = 16 * MiB // a client that does not listen while it sends gets its answer if this is enough
 const DISCARD_TIME_MS = 2_000
 const smallBodies = new HeldBodies(64 * MiB) // sixteen of the largest manifests at once
@@ -75,7 +76,9 @@ export class RequestBody extends Readable {
   /** @NOTE a chunk of one byte costs some three hundred in memory, and as much time as one of 64 KiB. */
   #gather(chunk: Buffer): void {
     if (this.#crumbs.push(chunk) === 1) setImmediate(() => this.#passCrumbs())
-    if (this.#crumbs.length > CRUMBS_MOST) this.#request.destroy() // no client sends like this but to keep us busy, and an answer would keep us more
+    if (this.#crumbs.length < CRUMBS_MOST) return
+    if (this.#crumbs.reduce((sum, { length }) => sum + length, 0) >= CRUMBS_LEAST) this.#passCrumbs()
+    else this.#request.destroy() // an answer would keep us busy still more
   }
 
   #passCrumbs(): void {

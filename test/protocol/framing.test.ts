@@ -113,6 +113,14 @@ test('a request in pieces of one byte is a request', async () => {
   socket.destroy()
 })
 
+test('chunks of a hundred bytes, as compressors write them, are taken however many arrive at once', async () => {
+  await using registry = await startRegistry()
+  const path = pathOf((await registry.send('POST', '/v2/a/blobs/uploads/')).headers['location'])
+  const chunks = `64\r\n${'x'.repeat(100)}\r\n`.repeat(100_000)
+  assert.deepEqual(statusesOf(await registry.sendRaw(`PATCH ${path} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n${chunks}0\r\n\r\n`)), [202])
+  assert.equal((await registry.get(path)).headers['range'], '0-9999999')
+})
+
 test('a connection that floods us with chunks of one byte is ended, and a hundred of them are taken', async () => {
   await using registry = await startRegistry()
   const path = pathOf((await registry.send('POST', '/v2/a/blobs/uploads/')).headers['location'])
