@@ -39,3 +39,24 @@ test('an answer of which the client took every byte before it hung up has been s
 test('an answer of which the client took a part before it hung up has not', async () => {
   await assert.rejects(sendUntil((received) => received.endsWith('every '), ['every ']))
 })
+
+for (const [what, text] of [
+  ['shorter', WHOLE.slice(1)],
+  ['longer', `${WHOLE}s`],
+] as const)
+  test(`a source that is ${what} than the answer says ends the connection`, async () => {
+    const sent = Promise.withResolvers<number>()
+    const open = (): Promise<Readable> => Promise.resolve(Readable.from([Buffer.from(text)]))
+    const server = createServer((request, response) => {
+      sendReply(request, response, { status: 200, headers: {}, body: { size: WHOLE.length, open } }, {}).then(sent.resolve, sent.reject)
+    }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const client = connect((server.address() as AddressInfo).port, '127.0.0.1').on('error', () => undefined)
+    const closed = once(client.resume(), 'close')
+    client.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+    await assert.rejects(
+      sent.promise.finally(() => server.close()),
+      /not as long as it was/,
+    )
+    await closed
+  })

@@ -48,10 +48,12 @@ async function sendStream(response: ServerResponse, stream: ByteStream, size: nu
   let unsent = size
   try {
     for await (const chunk of stream as AsyncIterable<Buffer>) {
+      if (chunk.length > unsent) break
       await send(response, chunk)
       unsent -= chunk.length
       stream.recycle?.(chunk)
     }
+    if (!stream.readableEnded || unsent > 0) throw new Error(`a file is not as long as it was: ${size} bytes`)
     response.end()
     await left(response).catch((error) => {
       if (unsent > 0) throw error // a client that has every byte may hang up before we have said that there are no more
