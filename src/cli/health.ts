@@ -45,7 +45,7 @@ async function ask({ addr, net, tls }: Config['http']): Promise<Condition> {
     return { isReady: answer.statusCode === 200, words: await text(answer) }
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
-    if (isTls && isAlert(code)) return { isReady: true, words: 'serving: it asks for a client certificate' }
+    if (asksForCertificate(tls, code)) return { isReady: true, words: 'serving: it asks for a client certificate' }
     return { isReady: false, words: `no answer on ${addr}: ${message}` }
   }
 }
@@ -59,9 +59,10 @@ function get(isTls: boolean, place: RequestOptions): Promise<IncomingMessage> {
   })
 }
 
-/** An alert is an answer too: of a server that wants to see a client certificate first. */
-function isAlert(code: string | undefined): boolean {
-  return /^ERR_SSL_.*ALERT/.test(code ?? '')
+/** An alert is an answer too: of a server that wants to see a client certificate first. One that takes any certificate hangs up. */
+function asksForCertificate({ certificate, clientcas, clientauth }: Config['http']['tls'], code = ''): boolean {
+  if (certificate === undefined) return false
+  return /^ERR_SSL_.*ALERT/.test(code) || (code === 'ECONNRESET' && clientcas.length > 0 && clientauth === 'require-any-client-cert')
 }
 
 const ALL_ADDRESSES: Readonly<Record<string, string>> = { '': 'localhost', '0.0.0.0': '127.0.0.1', '::': '::1' }

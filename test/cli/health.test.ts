@@ -25,8 +25,13 @@ test('a server over HTTPS says so, whatever its certificate', async () => {
   assert.deepEqual(await healthOn(place, await server.listening, variables), { status: 0, stdout: 'ready\n', stderr: '' })
 })
 
-for (const minimum of ['tls1.2', 'tls1.3']) {
-  test(`a server that wants a client certificate is known to serve, from ${minimum} on`, async () => {
+for (const [minimum, mode] of [
+  ['tls1.2', 'require-and-verify-client-cert'],
+  ['tls1.3', 'require-and-verify-client-cert'],
+  ['tls1.2', 'require-any-client-cert'],
+  ['tls1.3', 'require-any-client-cert'],
+] as const) {
+  test(`a server that wants a client certificate is known to serve, from ${minimum} on, by ${mode}`, async () => {
     await using place = await Workplace.make()
     await using folder = await CertificateFolder.make()
     const authority = await folder.issue('authority', { profile: 'authority' })
@@ -34,6 +39,7 @@ for (const minimum of ['tls1.2', 'tls1.3']) {
       ...tlsVariables(await folder.issue('server')),
       REGISTRY_HTTP_TLS_CLIENTCAS: `[${authority.certificate}]`,
       REGISTRY_HTTP_TLS_MINIMUMTLS: minimum,
+      REGISTRY_HTTP_TLS_CLIENTAUTH: mode,
     }
     const server = await place.start(['serve', await place.configuration()], variables)
     const { status, stdout } = await healthOn(place, await server.listening, variables)
