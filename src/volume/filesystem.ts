@@ -97,7 +97,9 @@ export class FilesystemDriver implements Driver {
   /** One `sync -f`, which Node has no call for, of each tree that may be a mount of its own; where there is no such program, `sync` of everything. */
   async syncAll(): Promise<void> {
     const mounts = ['', BLOBS, REPOSITORIES].map((path) => this.#at(path)).filter((path) => existsSync(path))
-    if (!(await ran('sync', ['-f', ...mounts])) && !(await ran('sync', []))) throw new Error(`cannot make ${this.location} durable: "sync" failed`)
+    if ((await ran('sync', ['-f', ...mounts])) || (await ran('sync', []))) return
+    const error = new Error(`cannot make ${this.location} durable: the program "sync" is not here, or failed`)
+    throw Object.assign(error, { hint: 'see that "sync" of coreutils is on the PATH, and that the disk is in order (dmesg)' })
   }
 
   async #kindBehind(path: string): Promise<Entry['kind']> {

@@ -227,7 +227,7 @@ for (const [headers, location] of [
   [{ host: 'in.test', forwarded: `${'a'.repeat(5000)}=${' '.repeat(9000)}"x` }, 'http://in.test/v2/'], // minutes, for a pattern that goes back and forth
   [{ host: 'in.test', 'x-forwarded-host': 'evil test"', 'x-forwarded-proto': 'javascript' }, 'http://in.test/v2/'],
 ] as const) {
-  test(`Location for ${JSON.stringify(headers)} begins with ${location}`, async () => {
+  test(`Location for ${JSON.stringify(headers).replaceAll(/(.)\1{9,}/g, '$1…')} begins with ${location}`, async () => {
     await using registry = await startRegistry()
     const reply = await registry.send('POST', '/v2/a/blobs/uploads/', { headers })
     assert.ok(String(reply.headers['location']).startsWith(location), String(reply.headers['location']))
