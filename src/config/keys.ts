@@ -25,7 +25,7 @@ export function findKeyFacts(path: readonly PropertyKey[]): KeyFacts | undefined
   let schema: z.core.$ZodType | undefined = configSchema
   for (const part of path) {
     const inner: z.core.$ZodType | undefined = schema && unwrap(schema)
-    if (inner instanceof z.ZodObject) schema = inner.shape[String(part)]
+    if (inner instanceof z.ZodObject) schema = Object.hasOwn(inner.shape, part) ? inner.shape[String(part)] : undefined
     else if (inner instanceof z.ZodRecord) schema = inner.valueType
     else if (inner instanceof z.ZodArray) schema = inner.element
     else return factsOf(inner)

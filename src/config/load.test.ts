@@ -27,6 +27,7 @@ const warned: readonly (readonly [what: string, text: RegExp, file: string, envi
     {},
   ],
   ['an unknown variable, with the nearest one', /^REGISTRY_HTPP_ADDR .*did you mean REGISTRY_HTTP_ADDR\?$/, SMALL, { REGISTRY_HTPP_ADDR: ':1' }],
+  ['an unknown key that every object of JavaScript has', /^toString is /, `${SMALL}toString: 1_000`, {}],
   ['a key in the wrong section', /^rootdirectory is .*did you mean storage\.filesystem\.rootdirectory\?$/, `${SMALL}rootdirectory: /x`, {}],
   ['a key that is written twice', /^log is written twice.*config\.yml:5/, `${SMALL}log: {level: warn}\nlog: {level: info}`, {}],
   [
