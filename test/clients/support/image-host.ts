@@ -145,15 +145,24 @@ async function importImage(daemon: Daemon, folder: string, name: string, variabl
   await rm(`${folder}.tar`)
 }
 
-/** registry:2 itself: Debian's Distribution behind the image's own entrypoint and configuration, which are the same in both. */
+/** What registry:2's does, in our words. */
+const REGISTRY2_ENTRYPOINT = `#!/bin/sh
+case "$1" in
+  *.yaml | *.yml) set -- registry serve "$@" ;;
+  serve | garbage-collect | help | -*) set -- registry "$@" ;;
+esac
+exec "$@"
+`
+
+/** registry:2 itself: Debian's Distribution with the image's configuration, which is the same in both. */
 async function layOutDistribution(folder: string): Promise<string> {
   await mkdir(folder)
   for (const [from, to] of [
     ['/usr/bin/docker-registry', 'registry'],
-    [join(ROOT, 'deploy/image/entrypoint'), 'entrypoint.sh'],
     [join(ROOT, 'deploy/image/config.yml'), 'config.yml'],
   ] as const)
     await cp(from, join(folder, to))
+  await writeFile(join(folder, 'entrypoint.sh'), REGISTRY2_ENTRYPOINT, { mode: 0o755 })
   const lines = [
     'FROM debian:bookworm-slim',
     'COPY registry /bin/registry',
