@@ -129,3 +129,9 @@ test('entries that cannot log in are named, five at most', () => {
   assert.deepEqual(others, [])
   assert.deepEqual(findUnusableEntries(parseHtpasswd(Buffer.from(`alice:${alice}`))), [])
 })
+
+test('a hash in the place of the name is not told', () => {
+  const problems = findUnusableEntries(parseHtpasswd(Buffer.from(`${alice}:alice\nbob:{SHA}x`)))
+  assert.equal(problems.length, 1)
+  assert.match(problems[0] ?? '', /: one whose name looks like a hash, "bob";/)
+})

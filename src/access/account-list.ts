@@ -91,6 +91,6 @@ function unique(names: readonly string[]): string[] {
 
 function nameSome(names: readonly string[]): string {
   const most = 5
-  const shown = names.slice(0, most).map((name) => JSON.stringify(name))
+  const shown = names.slice(0, most).map((name) => (name.includes('$') ? 'one whose name looks like a hash' : JSON.stringify(name))) // two columns may be swapped
   return names.length > most ? `${shown.join(', ')} and ${names.length - most} more` : shown.join(', ')
 }
