@@ -54,7 +54,7 @@ export const fullSizes: Sizes = {
   blob: 1024 * MiB,
   parallelBlob: 128 * MiB,
   memoryBlob: 100e6,
-  requests: 8000,
+  requests: 40_000, // a server is warm after some 20,000
   slowRequests: 100,
   images: 5,
   repositories: 10_000,
@@ -173,7 +173,7 @@ function pushImages({ images }: Sizes): Case[] {
 }
 
 function requests({ requests: count }: Sizes, volume: LargeVolume | undefined): Case[] {
-  const base = { kind: 'requests', accept: MANIFEST, count, connections: CONNECTIONS } as const
+  const base = { kind: 'requests', accept: MANIFEST, count, slowCount: count / 8, connections: CONNECTIONS } as const
   const manifest = manifestPath(volume)
   const blob = `/v2/${volume?.repositories[0]}/blobs/${volume?.layerDigest}`
   return [

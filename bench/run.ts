@@ -1,7 +1,7 @@
 /**
  * Measures lacre against Distribution (Debian's `docker-registry`), in turns on the same machine:
  *
- *   npm run bench -- [--rounds N] [--quick] [--only TEXT] [--folder DIR] [--json FILE] [--write]
+ *   npm run bench -- [--rounds N] [--quick] [--only PATTERN] [--folder DIR] [--json FILE] [--write]
  *
  * `--write` keeps what was measured in bench/README.md and bench/last.json. Nothing here passes or fails: it prints medians, beside what lacre is to reach.
  */
@@ -72,7 +72,7 @@ function keepTable(text: string): void {
 }
 
 function isAsked(name: string): boolean {
-  return name.includes(values.only)
+  return new RegExp(values.only).test(name)
 }
 
 /** All programs run at once, and are asked in turns. */
@@ -107,9 +107,10 @@ async function runCase(phase: Phase, measured: Case, servers: readonly Running[]
       if (round >= 0) samples[server.program.name].push(sample) // the first round is to get warm
     }
   }
-  say(`${phase.name}: ${measured.name}`)
   const { name, unit, wanted = {} } = measured
-  return { phase: phase.name, name, unit, wanted, lacre: samples.lacre, distribution: samples.Distribution }
+  const row: Row = { phase: phase.name, name, unit, wanted, lacre: samples.lacre, distribution: samples.Distribution }
+  say(formatTable([row]))
+  return row
 }
 
 function jobFor({ program }: Running, { bcryptCost }: Phase, job: Job): Job {
