@@ -48,6 +48,8 @@ class HtpasswdAuthenticator implements Authenticator {
   #digest = ''
   #trouble = ''
   #reloading: Promise<void> | undefined
+  #thisLook = Promise.resolve('')
+  #nextLook: Promise<string> | undefined
 
   constructor({ path, realm, clock = Date.now, onWarning = emitWarning, verifier = new PasswordWorkers() }: HtpasswdOptions) {
     this.realm = realm
@@ -66,7 +68,7 @@ class HtpasswdAuthenticator implements Authenticator {
   }
 
   async authenticate(credentials: Credentials): Promise<Principal | undefined> {
-    const state = await readState(this.#path)
+    const state = await this.#look()
     if (state !== this.#state) await this.#reloadOnce(state)
     return await (this.#accounts ?? this.#nobody()).authenticate(credentials)
   }
@@ -77,6 +79,16 @@ class HtpasswdAuthenticator implements Authenticator {
 
   #nobody(): AccountList {
     return new AccountList({ lines: [] }, this.#verifier, this.#clock)
+  }
+
+  /** What the file looks like after this call. All who ask while one look is under way share the next. */
+  #look(): Promise<string> {
+    this.#nextLook ??= this.#thisLook.then(() => {
+      this.#nextLook = undefined
+      this.#thisLook = readState(this.#path)
+      return this.#thisLook
+    })
+    return this.#nextLook
   }
 
   #reloadOnce(state: string): Promise<void> {

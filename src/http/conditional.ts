@@ -3,7 +3,9 @@ import type { Digest } from '../oci/digest.ts'
 
 /** Whether the client already has this content: `If-None-Match` with `*` or a list, each quoted or not, weak or not. */
 export function isUnchanged(headers: IncomingHttpHeaders, digest: Digest): boolean {
-  const tags = (headers['if-none-match'] ?? '').split(',').map((tag) => tag.trim())
+  const header = headers['if-none-match']
+  if (header === undefined) return false
+  const tags = header.split(',').map((tag) => tag.trim())
   return tags.some((tag) => tag === '*' || tag.replace(/^W\//, '').replace(/^"(.*)"$/, '$1') === digest)
 }
 

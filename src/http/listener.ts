@@ -1,7 +1,6 @@
 import { once } from 'node:events'
 import type { IncomingMessage, Server, ServerOptions, ServerResponse } from 'node:http'
 import type { Server as HttpsServer } from 'node:https'
-import { type FastifyInstance, fastify } from 'fastify'
 import { formatAddress, listenError, parseAddress, removeStaleSocket } from './address.ts'
 import { beginCall } from './call.ts'
 import { Connections } from './connections.ts'
@@ -14,7 +13,7 @@ import type { TlsFiles } from './tls-files.ts'
 import type { Turn } from './turns.ts'
 
 // @NOTE an import would load all that node:http re-exports, fetch included: 45 ms of each start
-const { createServer: createHttpServer, METHODS } = process.getBuiltinModule('node:http')
+const { createServer: createHttpServer } = process.getBuiltinModule('node:http')
 const { createServer: createHttpsServer } = process.getBuiltinModule('node:https')
 
 export interface ListenerOptions {
@@ -34,21 +33,14 @@ export class Listener {
   readonly #options: ListenerOptions
   readonly #server: Server
   readonly #connections: Connections
-  readonly #app: FastifyInstance
   readonly #underWay = new Set<Promise<void>>()
   #dropSilent: () => void = () => undefined
 
   constructor(options: ListenerOptions) {
     const { settings, tls } = options
     this.#options = options
-    this.#app = fastify({
-      serverFactory: (handler) => createNodeServer(settings, tls, handler),
-      rewriteUrl: ({ url = '/' }) => (Object.hasOwn(options.routes, pathOf(url)) ? pathOf(url) : FALLBACK),
-      clientErrorHandler: (error, socket) => refuseBytes(error, socket, this.#connections.findLine(socket)),
-      return503OnClosing: false,
-      schemaController: NO_SCHEMAS,
-    })
-    this.#server = this.#app.server
+    const serve = options.createServe(() => this.#connections.isDraining)
+    this.#server = createNodeServer(settings, tls, (request, response) => this.#take({ request, response }, serve))
     this.#connections = new Connections(this.#server, settings)
   }
 
@@ -59,8 +51,7 @@ export class Listener {
     this.#connections.open()
     // @NOTE with this listener the client's wait is ended by the handler that wants its body, not by Node
     this.#server.on('checkContinue', (request, response) => this.#server.emit('request', request, response))
-    this.#addRoutes()
-    await this.#app.ready()
+    this.#server.on('clientError', (error, socket) => refuseBytes(error, socket, this.#connections.findLine(socket)))
     if (settings.inheritedSocket !== undefined) this.#server.listen({ fd: settings.inheritedSocket })
     else {
       if (settings.net === 'unix') await removeStaleSocket(addr)
@@ -80,7 +71,6 @@ export class Listener {
     this.#dropSilent()
     await this.#connections.close(drainMs)
     await Promise.all(this.#underWay)
-    await this.#app.close()
   }
 
   #prepareTls(tls: TlsFiles): void {
@@ -89,38 +79,16 @@ export class Listener {
     this.#dropSilent = answerPlainHttp(server).dropSilent
   }
 
-  #addRoutes(): void {
-    for (const method of METHODS) if (!this.#app.supportedMethods.includes(method)) this.#app.addHttpMethod(method)
-    const serve = this.#options.createServe(() => this.#connections.isDraining)
-    for (const [path, answer] of Object.entries({ ...this.#options.routes, [FALLBACK]: this.#options.fallback })) {
-      // @NOTE the raw request is taken before Fastify would look at its body
-      this.#app.all(
-        path,
-        {
-          onRequest: (request, reply) =>
-            void this.#serve({ request: request.raw, response: reply.hijack().raw }, (turn) => serve(strict(answer), beginCall(turn, request.originalUrl))),
-        },
-        () => undefined,
-      )
-    }
-  }
-
-  #serve(turn: Turn, answer: (turn: Turn) => Promise<void>): void {
-    const work = this.#connections.serve(turn, () => answer(turn))
+  #take(turn: Turn, serve: Serve): void {
+    const { routes, fallback } = this.#options
+    const { url = '/' } = turn.request
+    const path = pathOf(url)
+    const answer = Object.hasOwn(routes, path) ? (routes[path] ?? fallback) : fallback
+    const work = this.#connections.serve(turn, () => serve(strict(answer), beginCall(turn, url)))
     this.#underWay.add(work)
     void work.finally(() => this.#underWay.delete(work))
   }
 }
-
-/** We have none; without this Fastify loads what compiles them: 140 ms of each start. */
-const NO_SCHEMAS = { compilersFactory: { buildValidator: () => noSchema, buildSerializer: () => noSchema } }
-
-function noSchema(): never {
-  throw new Error('a route has a schema')
-}
-
-/** Where Fastify finds what answers all paths that are not a route of their own; the request keeps its URL. */
-const FALLBACK = '/v2/'
 
 function pathOf(url: string): string {
   const target = withoutOrigin(url)

