@@ -27,7 +27,7 @@ const importTable: Readonly<Record<string, readonly string[]>> = {
   pki: [],
   observability: ['oci'],
   volume: ['oci'],
-  metadata: ['oci'],
+  metadata: ['oci', 'pki'],
   registry: ['oci', 'metadata', 'volume'],
   notifications: ['oci', 'metadata'],
   access: ['oci', 'metadata'],

@@ -6,8 +6,10 @@ import { addAccount } from '../access/accounts.ts'
 import { generatePassword } from '../access/passwords.ts'
 import { type RunningServer, startServer } from '../app.ts'
 import { defaultConfig } from '../config/load.ts'
+import { openCertificateLedger } from '../metadata/certificate-ledger.ts'
+import { authorityPaths } from '../pki/authority-files.ts'
 import { hostNames } from '../pki/names.ts'
-import { ensureServerCertificate, type SelfMadeCertificate } from '../pki/self-made.ts'
+import { adoptFormerFolder, ensureServerCertificate, type SelfMadeCertificate, type SelfMadeOptions } from '../pki/self-made.ts'
 import { STATE } from '../volume/layout.ts'
 import { actAs, findForeignOwner } from '../volume/owner.ts'
 import { runUntilStopped } from './serve.ts'
@@ -19,10 +21,14 @@ interface UpOptions {
   readonly json?: boolean
 }
 
+type CertificateNames = Pick<SelfMadeOptions, 'names' | 'otherNames'>
+
 interface FirstUser {
   readonly name: string
   readonly password: string
 }
+
+const LOOPBACK = ['localhost', '127.0.0.1', '::1']
 
 const EXAMPLES = `
 The first time it makes a certificate authority, a certificate for the names given (without any: for this machine's name
@@ -52,8 +58,8 @@ async function up(hosts: readonly string[], options: UpOptions): Promise<void> {
   const isFirst = !existsSync(join(root, STATE, 'htpasswd'))
   actAs(findForeignOwner(root)) // a server that has given up root must be able to read and renew what is made here
   makeStateFolder(root)
-  const names = hosts.length > 0 ? [...new Set([...hosts, 'localhost', '127.0.0.1', '::1'])] : hostNames()
-  const certificate = await ensureServerCertificate({ directory: join(root, STATE, 'tls'), names })
+  const names = hosts.length > 0 ? { names: hosts, otherNames: LOOPBACK } : { names: [], otherNames: hostNames() }
+  const certificate = await ensureCertificate(root, names)
   const user = isFirst ? await addFirstUser(join(root, STATE, 'htpasswd')) : undefined
   actAs(undefined)
   await runUntilStopped(async () => {
@@ -62,7 +68,7 @@ async function up(hosts: readonly string[], options: UpOptions): Promise<void> {
       throw explain(error)
     })
     keepRenewed(root, names)
-    const address = publicAddress(names[0] ?? 'localhost', server, port)
+    const address = publicAddress(names.names[0] ?? names.otherNames[0] ?? 'localhost', server, port)
     process.stdout.write(options.json ? `${JSON.stringify({ url: `https://${address}`, user, ...certificate })}\n` : welcome(address, root, certificate, user))
     return server
   })
@@ -94,9 +100,20 @@ function publicAddress(name: string, server: RunningServer, port: number): strin
 
 const DAY_MS = 86_400_000
 
+async function ensureCertificate(root: string, names: CertificateNames): Promise<SelfMadeCertificate> {
+  const directory = join(root, STATE, 'pki')
+  await adoptFormerFolder(directory)
+  const ledger = openCertificateLedger(authorityPaths(directory).ledger)
+  try {
+    return await ensureServerCertificate({ directory, ledger, ...names })
+  } finally {
+    ledger.close()
+  }
+}
+
 /** Renews the certificate well before its end; the server picks the new file up by itself. */
-function keepRenewed(root: string, names: readonly string[]): void {
-  const renew = () => ensureServerCertificate({ directory: join(root, STATE, 'tls'), names })
+function keepRenewed(root: string, names: CertificateNames): void {
+  const renew = () => ensureCertificate(root, names)
   const complain = (error: Error) => process.stderr.write(`lacre: the certificate could not be looked after: ${error.message}\n`)
   setInterval(() => void renew().catch(complain), DAY_MS).unref()
 }

@@ -74,3 +74,32 @@ export const STATE_MIGRATIONS = [
     seq INTEGER PRIMARY KEY AUTOINCREMENT, endpoint TEXT NOT NULL, is_pull INTEGER NOT NULL, event TEXT NOT NULL, queued_at INTEGER NOT NULL);
   CREATE INDEX notification_endpoint ON notification (endpoint, seq)`,
 ] as const
+
+/** The ledger of an authority, a file of its own beside its keys. Written by metadata/certificate-ledger.ts. */
+export interface LedgerTables {
+  /** In the order of issue. `serial` in lower-case hexadecimal, `names` a JSON list, times in milliseconds since 1970. */
+  certificate: {
+    id: number
+    serial: string
+    profile: string
+    names: string
+    subject: string
+    not_before: number
+    not_after: number
+    fingerprint: string
+    pem: string
+    revoked_at: number | null
+    reason: string | null
+  }
+  /** One row: the number of the last revocation list. */
+  revocation_list: { number: number }
+}
+
+/** Steps that bring an older ledger forward, in order; a step is never changed once released. */
+export const LEDGER_MIGRATIONS = [
+  `CREATE TABLE certificate (
+    id INTEGER PRIMARY KEY, serial TEXT NOT NULL UNIQUE, profile TEXT NOT NULL, names TEXT NOT NULL, subject TEXT NOT NULL,
+    not_before INTEGER NOT NULL, not_after INTEGER NOT NULL, fingerprint TEXT NOT NULL, pem TEXT NOT NULL, revoked_at INTEGER, reason TEXT);
+  CREATE TABLE revocation_list (number INTEGER NOT NULL);
+  INSERT INTO revocation_list (number) VALUES (0)`,
+] as const

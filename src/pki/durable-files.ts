@@ -2,10 +2,10 @@ import { mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 
 /** Replaces a file in one step: readers see the old one or the new one, whole, also after a power cut. */
-export async function writeFileDurably(path: string, text: string, mode: number): Promise<void> {
+export async function writeFileDurably(path: string, content: string | Uint8Array, mode: number): Promise<void> {
   const staged = `${path}.new`
   await rm(staged, { force: true })
-  await writeSynced(staged, text, mode)
+  await writeSynced(staged, content, mode)
   await rename(staged, path)
   await syncFolder(dirname(path))
 }
@@ -25,9 +25,9 @@ export async function makePrivateFolder(path: string): Promise<void> {
   await mkdir(path, { recursive: true, mode: 0o700 })
 }
 
-async function writeSynced(path: string, text: string, mode: number): Promise<void> {
+async function writeSynced(path: string, content: string | Uint8Array, mode: number): Promise<void> {
   await using file = await open(path, 'wx', mode)
-  await file.writeFile(text)
+  await file.writeFile(content)
   await file.sync()
 }
 

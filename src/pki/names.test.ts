@@ -43,7 +43,6 @@ for (const text of [
   'https://registry.test',
   'registry.test:5000',
   '',
-  'a b',
   '1.2.3',
   '010.0.0.1',
   'fe80::1%eth0',

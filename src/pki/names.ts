@@ -1,12 +1,13 @@
 import { readFileSync } from 'node:fs'
-import { isIP, isIPv6 } from 'node:net'
+import { isIP } from 'node:net'
 import { hostname, type NetworkInterfaceInfo, networkInterfaces } from 'node:os'
 import { domainToASCII } from 'node:url'
+import { canonicalAddress } from './address.ts'
 import { CertificateError } from './certificate-error.ts'
 
 /** A name as a certificate carries it: DNS names in lower-case ASCII, addresses in their shortest form. */
 export interface CertificateName {
-  readonly kind: 'dns' | 'ip'
+  readonly kind: 'dns' | 'ip' | 'uri'
   readonly value: string
 }
 
@@ -28,12 +29,13 @@ export function hostNames(machine: Machine = thisMachine()): string[] {
 }
 
 /**
- * Tells DNS names from addresses, writes both in their one form (`Bücher.Example` is `xn--bcher-kva.example`) and drops repeats.
+ * Tells DNS names, addresses and URIs apart, writes each in its one form (`Bücher.Example` is `xn--bcher-kva.example`) and drops
+ * repeats. A text may hold several with commas or spaces between them, each with openssl's `DNS:`, `IP:` or `URI:` in front.
  *
- * @throws CertificateError for what can be neither, such as a URL or a name with a port.
+ * @throws CertificateError for what can be none, such as the URL of a page or a name with a port.
  */
 export function parseCertificateNames(texts: readonly string[]): CertificateName[] {
-  const names = texts.map(parseCertificateName)
+  const names = texts.flatMap(splitNames).map(parseCertificateName)
   return [...new Map(names.map((name) => [formatCertificateName(name), name])).values()]
 }
 
@@ -41,12 +43,31 @@ export function formatCertificateName(name: CertificateName): string {
   return `${name.kind}:${name.value}`
 }
 
+/** The URI by which a client certificate names an account. */
+export function accountName(account: string): CertificateName {
+  return { kind: 'uri', value: `lacre:account/${encodeURIComponent(account)}` }
+}
+
+/** What will surprise people about names that certificates can carry nevertheless. */
+export function nameWarnings(names: readonly CertificateName[]): string[] {
+  const underscored = names.filter(({ kind, value }) => kind === 'dns' && value.includes('_'))
+  return underscored.map(({ value }) => `${value} has an underscore: no docker reference can hold such a name`)
+}
+
+function splitNames(text: string): string[] {
+  const parts = text.split(/[\s,;]+/).filter((part) => part !== '')
+  return parts.length > 0 ? parts.map((part) => part.replace(/^(?:DNS|IP|URI):/i, '')) : [text]
+}
+
+const URI = /^(?!https?:)(?:[a-z][a-z0-9+.-]*:\/\/|urn:|lacre:)[!-~]+$/i
 const LABEL = '[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?'
 const DNS_NAME = new RegExp(`^(?:\\*\\.)?${LABEL}(?:\\.${LABEL})*$`)
 
 function parseCertificateName(text: string): CertificateName {
   const trimmed = text.trim()
   if (isIP(trimmed) !== 0 && !trimmed.includes('%')) return { kind: 'ip', value: canonicalAddress(trimmed) }
+
+  if (URI.test(trimmed)) return { kind: 'uri', value: trimmed }
 
   const name = toAsciiName(trimmed)
   const isNumeric = /(?:^|\.)[0-9]+$/.test(name) // such a name is taken for an address by every client
@@ -61,10 +82,6 @@ function parseCertificateName(text: string): CertificateName {
 function toAsciiName(text: string): string {
   const wildcard = text.startsWith('*.') ? '*.' : ''
   return wildcard + domainToASCII(text.slice(wildcard.length)).replace(/\.$/, '')
-}
-
-function canonicalAddress(address: string): string {
-  return isIPv6(address) ? new URL(`http://[${address}]`).hostname.slice(1, -1) : address
 }
 
 function isName(text: string): boolean {

@@ -4,6 +4,7 @@ import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { CertificateFolder } from '../../test/support/certificates.ts'
+import { openLedger } from '../../test/support/ledger-file.ts'
 import { ensureServerCertificate } from './self-made.ts'
 import { loadServerCertificate } from './server-certificate.ts'
 
@@ -12,7 +13,8 @@ const START = Date.UTC(2030, 0, 1)
 const NAMES = ['registry.test', 'bücher.example', '192.0.2.10', '::1']
 
 async function ensure(folder: CertificateFolder, { days = 0, names = NAMES } = {}) {
-  return ensureServerCertificate({ directory: join(folder.path, 'tls'), names, now: () => START + days * DAY_MS })
+  using ledger = openLedger(join(folder.path, 'pki'))
+  return await ensureServerCertificate({ directory: join(folder.path, 'pki'), ledger, names, now: () => START + days * DAY_MS })
 }
 
 async function read(path: string): Promise<X509Certificate> {
@@ -53,11 +55,13 @@ test('keys are 0600 in folders of 0700, and nothing half-made is left', async ()
   await using folder = await CertificateFolder.make()
   const made = await ensure(folder)
   for (const path of [made.keyPath, made.caPath.replace(/crt$/, 'key')]) assert.equal((await stat(path)).mode & 0o777, 0o600)
-  for (const name of ['tls', 'tls/ca', 'tls/server']) assert.equal((await stat(join(folder.path, name))).mode & 0o777, 0o700)
-  assert.deepEqual((await readdir(join(folder.path, 'tls'), { recursive: true })).sort(), [
+  for (const name of ['pki', 'pki/ca', 'pki/server']) assert.equal((await stat(join(folder.path, name))).mode & 0o777, 0o700)
+  assert.deepEqual((await readdir(join(folder.path, 'pki'), { recursive: true })).sort(), [
     'ca',
+    'ca/bundle.crt',
     'ca/ca.crt',
     'ca/ca.key',
+    'ledger.db',
     'server',
     'server/server.crt',
     'server/server.key',
@@ -106,7 +110,7 @@ for (const name of ['ca.crt', 'ca.key']) {
   test(`without ${name} no new CA is made`, async () => {
     await using folder = await CertificateFolder.make()
     const made = await ensure(folder)
-    await rm(join(folder.path, 'tls/ca', name))
+    await rm(join(folder.path, 'pki/ca', name))
     await assert.rejects(ensure(folder), { message: new RegExp(`${name} is missing`), hint: /backup/ })
     assert.equal((await read(made.certificatePath)).fingerprint256, made.fingerprints.certificate)
   })
@@ -115,7 +119,7 @@ for (const name of ['ca.crt', 'ca.key']) {
 test('without the whole CA folder no new CA is made', async () => {
   await using folder = await CertificateFolder.make()
   await ensure(folder)
-  await rm(join(folder.path, 'tls/ca'), { recursive: true })
+  await rm(join(folder.path, 'pki/ca'), { recursive: true })
   await assert.rejects(ensure(folder), { message: /incomplete/ })
 })
 
@@ -130,7 +134,7 @@ test('a CA key of another CA is refused', async () => {
 test('a CA that is over is refused, not replaced', async () => {
   await using folder = await CertificateFolder.make()
   await ensure(folder)
-  await assert.rejects(ensure(folder, { days: 3651 }), { message: /the CA .* ends on/, hint: /begin anew/ })
+  await assert.rejects(ensure(folder, { days: 3651 }), { message: /the CA .* ends on/, hint: /lacre ca renew/ })
 })
 
 test('no names are refused', async () => {

@@ -1,16 +1,26 @@
-import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, X509Certificate } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { createPrivateKey, createPublicKey, type KeyObject, type X509Certificate } from 'node:crypto'
+import { rename } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { type Authority, createAuthority, openAuthority } from './authority.ts'
+import { authorityPaths, findText, parseCertificate, parseOr, readAuthorityKey } from './authority-files.ts'
 import { CertificateError } from './certificate-error.ts'
-import { makePrivateFolder, writeFileDurably, writeFolderDurably } from './durable-files.ts'
+import { certificateNames } from './certificate-parts.ts'
+import { makePrivateFolder, writeFileDurably } from './durable-files.ts'
+import { makeKey, spkiPin } from './key-kind.ts'
+import { DAY_MS } from './leaf-certificate.ts'
+import type { Ledger, LedgerPen } from './ledger.ts'
+import { constraintsFor, permits, readNameConstraints } from './name-constraints.ts'
 import { type CertificateName, formatCertificateName, parseCertificateNames } from './names.ts'
-import { certificateNames, type Issuer, signCertificate } from './sign-certificate.ts'
 
 export interface SelfMadeOptions {
-  /** Holds `ca/` and `server/`, each 0700. Made if it is not there. */
+  /** The folder of the authority; `server/` in it holds the server's own certificate. Made if it is not there. */
   readonly directory: string
+  /** That of the directory. */
+  readonly ledger: Ledger
   /** Host names and addresses that clients use; the first names the CA. */
   readonly names: readonly string[]
+  /** Names that nobody asked for by name: left out where the CA may not vouch for them. */
+  readonly otherNames?: readonly string[]
   readonly now?: () => number
 }
 
@@ -27,12 +37,7 @@ export interface SelfMadeCertificate {
   readonly isNew: boolean
 }
 
-const MINUTE_MS = 60 * 1000
-const DAY_MS = 24 * 60 * MINUTE_MS
-const CA_LIFE_MS = 3650 * DAY_MS
-const LEAF_LIFE_MS = 90 * DAY_MS // below the 825 days that Apple's systems accept
 const RENEW_BEFORE_MS = 30 * DAY_MS
-const CLOCK_SKEW_MS = 10 * MINUTE_MS
 
 /**
  * Sees to it that there is a CA of our own and a server certificate signed by it for exactly these names.
@@ -43,19 +48,39 @@ const CLOCK_SKEW_MS = 10 * MINUTE_MS
  */
 export async function ensureServerCertificate(options: SelfMadeOptions): Promise<SelfMadeCertificate> {
   const now = (options.now ?? Date.now)()
-  const names = parseCertificateNames(options.names)
+  const names = parseCertificateNames([...options.names, ...(options.otherNames ?? [])])
   if (names.length === 0) throw new CertificateError('a certificate needs a name', { hint: 'give the host name that clients will use' })
 
-  const paths = pathsIn(options.directory)
   await makePrivateFolder(options.directory)
-  const authority = await ensureAuthority(paths, names, now)
-  const wanted: Wanted = { key: await ensureServerKey(paths), names, now }
-  const kept = await findUsableLeaf(paths, authority.certificate, wanted)
-  const leaf = kept ?? (await issueLeaf(paths, authority, wanted))
+  const authority = await ensureAuthority(options, names)
+  const constraints = readNameConstraints(authority.certificate)
+  const asked = new Set(parseCertificateNames(options.names).map(formatCertificateName))
+  const kept = names.filter((name) => asked.has(formatCertificateName(name)) || permits(constraints, name))
+  return options.ledger.exclusively((pen) => ensureLeaf(authority, pen, { directory: options.directory, names: kept, now }))
+}
+
+/** Where the server's own certificate and key are. */
+function serverPaths(directory: string) {
+  const folder = join(directory, 'server')
+  return { folder, certificate: join(folder, 'server.crt'), key: join(folder, 'server.key') }
+}
+
+/** What the server's certificate must be. */
+interface Wanted {
+  readonly directory: string
+  readonly names: readonly CertificateName[]
+  readonly now: number
+}
+
+async function ensureLeaf(authority: Authority, pen: LedgerPen, wanted: Wanted): Promise<SelfMadeCertificate> {
+  const paths = serverPaths(wanted.directory)
+  const key = await ensureServerKey(paths)
+  const kept = await findUsableLeaf(authority.certificate, key, wanted)
+  const leaf = kept ?? (await issueLeaf(authority, pen, key, wanted))
   return {
     certificatePath: paths.certificate,
     keyPath: paths.key,
-    caPath: paths.ca,
+    caPath: authorityPaths(wanted.directory).certificate,
     fingerprints: { ca: authority.certificate.fingerprint256, certificate: leaf.fingerprint256 },
     spkiPin: spkiPin(leaf),
     notAfter: leaf.validToDate,
@@ -63,138 +88,69 @@ export async function ensureServerCertificate(options: SelfMadeOptions): Promise
   }
 }
 
-type Paths = ReturnType<typeof pathsIn>
-type Authority = Required<Issuer>
-
-/** What the server's certificate must be. */
-interface Wanted {
-  readonly key: KeyObject
-  readonly names: readonly CertificateName[]
-  readonly now: number
-}
-
-function pathsIn(directory: string) {
-  const [caFolder, serverFolder] = [join(directory, 'ca'), join(directory, 'server')]
-  return {
-    caFolder,
-    ca: join(caFolder, 'ca.crt'),
-    caKey: join(caFolder, 'ca.key'),
-    serverFolder,
-    certificate: join(serverFolder, 'server.crt'),
-    key: join(serverFolder, 'server.key'),
+async function ensureAuthority(options: SelfMadeOptions, names: readonly CertificateName[]): Promise<Authority> {
+  const paths = authorityPaths(options.directory)
+  const [certificate, key, leaf] = [await findText(paths.certificate), await findText(paths.key), await findText(serverPaths(options.directory).certificate)]
+  if (certificate !== undefined) return checkAuthority(options)
+  if (key === undefined && leaf === undefined) {
+    const permit = constraintsFor(names)
+    return createAuthority({ ...options, name: authorityName(names, options.now ?? Date.now), ...(permit && { permit }) })
   }
-}
-
-async function ensureAuthority(paths: Paths, names: readonly CertificateName[], now: number): Promise<Authority> {
-  const [certificate, key, leaf] = [await findText(paths.ca), await findText(paths.caKey), await findText(paths.certificate)]
-  if (certificate !== undefined && key !== undefined) return checkAuthority(paths, certificate, key, now)
-  if (certificate === undefined && key === undefined && leaf === undefined) return makeAuthority(paths, names, now)
-  const missing = certificate === undefined ? paths.ca : paths.caKey
-  throw new CertificateError(`the CA in ${paths.caFolder} is incomplete: ${missing} is missing`, {
-    hint: `restore ${paths.caFolder} from a backup; or, to begin anew with a CA that all clients must be told to trust, remove ${paths.caFolder} and ${paths.serverFolder}`,
+  throw new CertificateError(`the CA in ${paths.folder} is incomplete: ${paths.certificate} is missing`, {
+    hint: `restore ${paths.folder} from a backup; or, to begin anew with a CA that all clients must be told to trust, remove ${options.directory}`,
   })
 }
 
-function checkAuthority(paths: Paths, certificateText: string, keyText: string, now: number): Authority {
-  const certificate = parseOr(() => new X509Certificate(certificateText), paths.ca)
-  const key = parseOr(() => createPrivateKey(keyText), paths.caKey)
-  if (!certificate.ca || !certificate.checkPrivateKey(key)) {
-    throw new CertificateError(`${paths.caKey} is not the key of a CA certificate at ${paths.ca}`, { hint: `restore ${paths.caFolder} from a backup` })
-  }
-  if (certificate.validToDate.getTime() < now + DAY_MS) {
-    throw new CertificateError(`the CA ${paths.ca} ends on ${certificate.validToDate.toISOString()}`, {
-      hint: `to begin anew with a CA that all clients must be told to trust, remove ${paths.caFolder} and ${paths.serverFolder}`,
-    })
-  }
-  return { certificate, key }
-}
-
-async function makeAuthority(paths: Paths, names: readonly CertificateName[], now: number): Promise<Authority> {
-  const key = makeKey()
-  const certificate = await signCertificate(
-    { key },
-    {
-      profile: 'authority',
-      commonName: authorityName(names, now),
-      publicKey: createPublicKey(key),
-      notBefore: new Date(now - CLOCK_SKEW_MS),
-      notAfter: new Date(now + CA_LIFE_MS),
-    },
-  )
-  await writeFolderDurably(paths.caFolder, {
-    'ca.key': { text: formatKey(key), mode: 0o600 },
-    'ca.crt': { text: certificate.toString(), mode: 0o644 },
+/** A CA that is over can sign nothing, even if the server's certificate is not. */
+async function checkAuthority(options: SelfMadeOptions): Promise<Authority> {
+  const authority = await openAuthority(options)
+  const paths = authorityPaths(options.directory)
+  await readAuthorityKey(paths, authority.certificate)
+  const now = (options.now ?? Date.now)()
+  if (authority.certificate.validToDate.getTime() >= now + DAY_MS) return authority
+  throw new CertificateError(`the CA ${paths.certificate} ends on ${authority.certificate.validToDate.toISOString()}`, {
+    hint: 'renew it with the same key, and give the new certificate to all clients: lacre ca renew',
   })
-  return { certificate, key }
 }
 
-function authorityName(names: readonly CertificateName[], now: number): string {
-  const suffix = ` ${new Date(now).getUTCFullYear()}`
+function authorityName(names: readonly CertificateName[], now: () => number): string {
+  const suffix = ` ${new Date(now()).getUTCFullYear()}`
   return `lacre ${names[0]?.value ?? ''}`.slice(0, 64 - suffix.length) + suffix // RFC 5280, appendix A.1: ub-common-name is 64
 }
 
-async function ensureServerKey(paths: Paths): Promise<KeyObject> {
+async function ensureServerKey(paths: ReturnType<typeof serverPaths>): Promise<KeyObject> {
   const text = await findText(paths.key)
   if (text !== undefined) return parseOr(() => createPrivateKey(text), paths.key)
-  const key = makeKey()
-  await makePrivateFolder(paths.serverFolder)
-  await writeFileDurably(paths.key, formatKey(key), 0o600)
+  const key = await makeKey('ec:p256')
+  await makePrivateFolder(paths.folder)
+  await writeFileDurably(paths.key, key.export({ type: 'pkcs8', format: 'pem' }).toString(), 0o600)
   return key
 }
 
-async function findUsableLeaf(paths: Paths, authority: X509Certificate, { key, names, now }: Wanted): Promise<X509Certificate | undefined> {
-  const text = await findText(paths.certificate)
+async function findUsableLeaf(authority: X509Certificate, key: KeyObject, { directory, names, now }: Wanted): Promise<X509Certificate | undefined> {
+  const path = serverPaths(directory).certificate
+  const text = await findText(path)
   if (text === undefined) return undefined
-  const leaf = parseOr(() => new X509Certificate(text), paths.certificate, `remove ${paths.certificate}: it is made again`)
+  const leaf = parseCertificate(text, path, `remove ${path}: it is made again`)
   const isOurs = leaf.checkPrivateKey(key) && leaf.checkIssued(authority) && leaf.verify(authority.publicKey)
   const isInTime = leaf.validFromDate.getTime() <= now && leaf.validToDate.getTime() - now >= RENEW_BEFORE_MS
   const isForNames = sameSet(certificateNames(leaf), names.map(formatCertificateName))
   return isOurs && isInTime && isForNames ? leaf : undefined
 }
 
-async function issueLeaf(paths: Paths, authority: Authority, { key, names, now }: Wanted): Promise<X509Certificate> {
-  const leaf = await signCertificate(authority, {
-    profile: 'server',
-    commonName: names.find(({ value }) => value.length <= 64)?.value ?? 'lacre',
-    publicKey: createPublicKey(key),
-    names,
-    notBefore: new Date(now - CLOCK_SKEW_MS),
-    notAfter: new Date(now + LEAF_LIFE_MS),
-  })
-  await writeFileDurably(paths.certificate, leaf.toString(), 0o644)
-  return leaf
-}
-
-function makeKey(): KeyObject {
-  return generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey
-}
-
-function formatKey(key: KeyObject): string {
-  return key.export({ type: 'pkcs8', format: 'pem' }).toString()
-}
-
-function spkiPin(certificate: X509Certificate): string {
-  const spki = certificate.publicKey.export({ type: 'spki', format: 'der' })
-  return `sha256//${createHash('sha256').update(spki).digest('base64')}`
+async function issueLeaf(authority: Authority, pen: LedgerPen, key: KeyObject, { directory, names }: Wanted): Promise<X509Certificate> {
+  const { certificate } = await authority.issueWith(pen, { profile: 'server', names, publicKey: createPublicKey(key) })
+  await writeFileDurably(serverPaths(directory).certificate, certificate.toString(), 0o644)
+  return certificate
 }
 
 function sameSet(a: readonly string[], b: readonly string[]): boolean {
   return new Set(a).symmetricDifference(new Set(b)).size === 0
 }
 
-async function findText(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw error
-  }
-}
-
-function parseOr<T>(parse: () => T, path: string, hint = `restore ${path} from a backup`): T {
-  try {
-    return parse()
-  } catch (cause) {
-    throw new CertificateError(`${path} cannot be parsed`, { hint, cause })
-  }
+/** Gives the folder of an authority the name it has today: `tls` beside it was its name once. Nothing happens where there is one of today's. */
+export async function adoptFormerFolder(directory: string): Promise<void> {
+  if ((await findText(authorityPaths(directory).certificate)) !== undefined) return
+  const former = join(dirname(directory), 'tls')
+  if ((await findText(authorityPaths(former).certificate)) !== undefined) await rename(former, directory)
 }

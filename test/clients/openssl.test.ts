@@ -13,6 +13,7 @@ import { loadTls } from '../../src/http/tls.ts'
 import { ensureServerCertificate, type SelfMadeCertificate } from '../../src/pki/self-made.ts'
 import { loadServerCertificate } from '../../src/pki/server-certificate.ts'
 import { CertificateFolder } from '../support/certificates.ts'
+import { openLedger } from '../support/ledger-file.ts'
 
 const run = promisify(execFile)
 
@@ -24,7 +25,9 @@ async function openssl(...args: string[]): Promise<string> {
 let made: SelfMadeCertificate
 const folder = await CertificateFolder.make()
 before(async () => {
+  using ledger = openLedger(join(folder.path, 'made'))
   made = await ensureServerCertificate({
+    ledger,
     directory: join(folder.path, 'made'),
     names: ['registry.test', '*.mirror.test', '192.0.2.10', '2001:db8::10', 'localhost', '127.0.0.1'],
   })

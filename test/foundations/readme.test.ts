@@ -18,7 +18,7 @@ const coverage: Readonly<Record<string, string>> = {
   'docker login registry.example:5000': 'test/clients/journey.test.ts',
   'docker tag app registry.example:5000/team/app:1.0': 'test/clients/journey.test.ts',
   'docker push registry.example:5000/team/app:1.0': 'test/clients/journey.test.ts',
-  'sudo install -D lacre-data/lacre/state/tls/ca/ca.crt /etc/docker/certs.d/registry.example:5000/ca.crt': 'here',
+  'sudo install -D lacre-data/lacre/state/pki/ca/ca.crt /etc/docker/certs.d/registry.example:5000/ca.crt': 'here',
   './lacre user add alice': 'here',
   './lacre user list': 'here',
   'docker stop registry': 'test/clients/take-turns.test.ts', // a registry:2 that stops, and lacre on its volume
@@ -62,7 +62,7 @@ test('what npm start serves can be trusted and logged in to, with users who come
   const [, password = ''] = /^ +password +(\S+)/m.exec(lacre.output) ?? []
   const url = `https://localhost:${port}/v2/`
 
-  const trust = command('sudo install -D lacre-data/lacre/state/tls/ca/ca.crt /etc/docker/certs.d/registry.example:5000/ca.crt', {
+  const trust = command('sudo install -D lacre-data/lacre/state/pki/ca/ca.crt /etc/docker/certs.d/registry.example:5000/ca.crt', {
     'sudo ': '',
     'lacre-data': data,
     '/etc': `${folder.path}/etc`,

@@ -2,8 +2,9 @@ import { createPrivateKey, createPublicKey, generateKeyPairSync, X509Certificate
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { CertificateProfile } from '../../src/pki/ledger.ts'
 import { parseCertificateNames } from '../../src/pki/names.ts'
-import { type CertificateProfile, signCertificate } from '../../src/pki/sign-certificate.ts'
+import { signCertificate } from '../../src/pki/sign-certificate.ts'
 
 /** A certificate and its key, on disk and as PEM. */
 export interface TestCertificate {
@@ -43,7 +44,7 @@ export class CertificateFolder {
     const signer = issuer ? { key: createPrivateKey(issuer.keyText), certificate: new X509Certificate(issuer.cert) } : { key }
     const signed = await signCertificate(signer, {
       profile: options.profile ?? 'server',
-      commonName: options.commonName ?? name,
+      subject: [{ type: 'CN', value: options.commonName ?? name }],
       publicKey: createPublicKey(key),
       names: parseCertificateNames(options.names ?? ['localhost', '127.0.0.1']),
       notBefore: options.notBefore ?? new Date(Date.now() - DAY_MS),
