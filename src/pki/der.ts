@@ -67,7 +67,7 @@ export function enumerated(value: number): Buffer {
   return encode(TAG.enumerated, Buffer.of(value))
 }
 
-function octetString(...parts: readonly Uint8Array[]): Buffer {
+export function octetString(...parts: readonly Uint8Array[]): Buffer {
   return encode(TAG.octetString, ...parts)
 }
 
