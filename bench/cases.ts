@@ -43,6 +43,8 @@ export interface Sizes {
   readonly requests: number
   readonly slowRequests: number
   readonly images: number
+  /** Copied each way by skopeo before it is measured: a registry runs for weeks, and its code is compiled by then. */
+  readonly warmImages: number
   readonly repositories: number
   readonly manyRepositories: number
   readonly tags: number
@@ -57,6 +59,7 @@ export const fullSizes: Sizes = {
   requests: 40_000, // a server is warm after some 20,000
   slowRequests: 100,
   images: 5,
+  warmImages: 20,
   repositories: 10_000,
   manyRepositories: 100_000,
   tags: 20_000,
@@ -69,6 +72,7 @@ export const quickSizes: Sizes = {
   requests: 1000,
   slowRequests: 10,
   images: 1,
+  warmImages: 0,
   repositories: 500,
   manyRepositories: 1000,
   tags: 1000,
@@ -91,7 +95,7 @@ export function phasesOf(sizes: Sizes): Phase[] {
   const small = { volume: 'small', isTls: true } as const
   return [
     { ...small, name: 'TLS 1.3, curl', setUp, cases: () => transfers(sizes) },
-    { ...small, name: 'TLS 1.3, skopeo', setUp: [image], cases: skopeoCases },
+    { ...small, name: 'TLS 1.3, skopeo', setUp: [image, ...warmUp(sizes)], cases: skopeoCases },
     { ...small, name: 'TLS 1.3, pushes of small layers', setUp: [], cases: () => pushImages(sizes) },
     { ...small, name: 'plain HTTP, curl', isTls: false, setUp: setUp.slice(0, 1), cases: () => plainTransfers(sizes) },
     { ...small, name: 'TLS 1.3, many repositories', volume: 'large', setUp: [], cases: (volume) => [...requests(sizes, volume), ...lists(volume)] },
@@ -147,6 +151,14 @@ function plainTransfers({ blob }: Sizes): Case[] {
     { name: `pull ${mebibytes(blob)}`, unit: 'bytes', job: () => ({ kind: 'pull-blob', ...LARGE, ...large }) },
     { name: `push ${mebibytes(blob)}`, unit: 'bytes', job: (seed) => ({ kind: 'push-blob', repository: `bench/p-${seed}`, seed, ...large }) },
   ]
+}
+
+function warmUp({ warmImages }: Sizes): Job[] {
+  const images = Array.from({ length: warmImages }, (_, at) => ({ kind: 'skopeo', repository: `bench/warm-${at}`, seed: -1 - at, layers: LAYERS }) as const)
+  return images.flatMap((image) => [
+    { ...image, direction: 'push' },
+    { ...image, direction: 'pull' },
+  ])
 }
 
 function skopeoCases(): Case[] {

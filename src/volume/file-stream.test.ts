@@ -34,7 +34,22 @@ test('a chunk that is given back is read into again, and only then', async () =>
     stream.recycle(chunk)
   }
   assert.ok(Buffer.concat(copies).equals(bytes))
-  assert.equal(chunks.size, 3, 'two in turns, and a short one at the end')
+  assert.ok(chunks.size <= 3, `${chunks.size} chunks: two in turns, and a short one at the end`)
+})
+
+test('a chunk that is given back serves the next stream, of which it shows no byte too many', async () => {
+  const middle = join(folder, 'middle')
+  await writeFile(middle, bytes.subarray(0, MiB / 2))
+  const seen = new Set<ArrayBufferLike>()
+  for (let turn = 0; turn < 3; turn++) {
+    const stream = await FileStream.over(await open(middle))
+    for await (const chunk of stream as AsyncIterable<Buffer>) {
+      assert.ok(chunk.equals(bytes.subarray(0, MiB / 2)))
+      seen.add(chunk.buffer)
+      stream.recycle(chunk)
+    }
+  }
+  assert.equal(seen.size, 1)
 })
 
 for (const [first, last] of [

@@ -9,12 +9,15 @@ const LARGE_MOST = 32 // streams with large reads at a time; each holds two chun
 
 let largeStreams = 0
 
+/** Chunks that nobody reads or sends any more, for all streams: one allocated for each layer would make the garbage collector run every few layers. */
+const spare: Buffer[] = []
+const SPARE_MOST = 16
+
 /** An open file's bytes, up to the length it has at the start. Reads into chunks that were given back, where there are any. */
 export class FileStream extends Readable implements ByteStream {
   readonly #handle: FileHandle
   readonly #end: number
   readonly #readSize: number
-  readonly #free: Buffer[] = []
   #position: number
   #reading: Promise<void> = Promise.resolve()
 
@@ -40,13 +43,14 @@ export class FileStream extends Readable implements ByteStream {
   }
 
   recycle(chunk: Buffer): void {
-    if (chunk.length === this.#readSize) this.#free.push(chunk)
+    const { buffer } = chunk
+    if (buffer.byteLength === READ_SIZE && buffer instanceof ArrayBuffer && spare.length < SPARE_MOST) spare.push(Buffer.from(buffer))
   }
 
   override _read(): void {
     const size = Math.min(this.#readSize, this.#end - this.#position)
     if (size <= 0) return void this.push(null)
-    this.#reading = this.#readInto((size === this.#readSize && this.#free.pop()) || Buffer.allocUnsafeSlow(size))
+    this.#reading = this.#readInto(takeChunk(size))
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
@@ -60,11 +64,16 @@ export class FileStream extends Readable implements ByteStream {
 
   async #readInto(buffer: Buffer): Promise<void> {
     try {
-      const { bytesRead } = await this.#handle.read(buffer, 0, buffer.length, this.#position)
+      const { bytesRead } = await this.#handle.read(buffer, 0, Math.min(buffer.length, this.#end - this.#position), this.#position)
       this.#position += bytesRead
       this.push(bytesRead > 0 ? buffer.subarray(0, bytesRead) : null)
     } catch (error) {
       this.destroy(error as Error)
     }
   }
+}
+
+/** Of `size` bytes where that is little, else of a large read whatever is left of the file, so that it can be used again. */
+function takeChunk(size: number): Buffer {
+  return size <= SMALL_READ_SIZE ? Buffer.allocUnsafeSlow(size) : (spare.pop() ?? Buffer.allocUnsafeSlow(READ_SIZE))
 }
