@@ -36,8 +36,10 @@ const importTable: Readonly<Record<string, readonly string[]>> = {
   cli: ['app.ts', 'webhooks.ts', 'config', 'observability', 'oci', 'volume', 'metadata', 'registry', 'notifications', 'access', 'onboarding', 'pki'],
   'settings.ts': ['config', 'http', 'observability', 'registry'],
   'webhooks.ts': ['config', 'observability', 'volume', 'metadata', 'notifications'],
+  'acme.ts': ['config', 'http', 'observability', 'volume', 'pki'],
   'report.ts': ['observability', 'registry'],
   'app.ts': [
+    'acme.ts',
     'report.ts',
     'settings.ts',
     'webhooks.ts',

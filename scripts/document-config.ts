@@ -10,6 +10,8 @@ const PATH = 'docs/configuration.md'
 const theirs: Readonly<Record<string, string>> = {
   'http.secret': 'random at each start',
   'http.tls.clientauth': '`require-and-verify-client-cert`; not in 2.8',
+  'http.tls.letsencrypt.cachefile': '–; with it ACME is on. 2.8: a file',
+  'http.tls.letsencrypt.directoryurl': "Let's Encrypt's; not in 2.8",
   'health.http.<n>.timeout': 'no limit',
   'health.tcp.<n>.timeout': 'no limit',
   'tags.maxtags': '`1000`; 2.8 has no pages of tags',
@@ -38,7 +40,6 @@ const below: Readonly<Record<string, string>> = {
   proxy: 'remoteurl, username, password: –; ttl: `168h`; exec.command, exec.lifetime: –; cachewritetimeout: `5m`',
   redis:
     'addr, addrs, username, password: –; db: `0`; dialtimeout, readtimeout, writetimeout: none; tls.enabled: `false`; tls.certificate, tls.key, tls.rootcas; pool.maxidle, pool.maxactive, pool.idletimeout; 3.x: the names of go-redis',
-  'http.tls.letsencrypt': 'cachefile, email, hosts, directoryurl: –',
   'http.http2': 'disabled: `false`',
   'http.h2c': 'enabled: `false`; not in 2.8',
   middleware: 'registry, repository, storage: –; lists of name, options, disabled',

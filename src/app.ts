@@ -5,10 +5,11 @@ import { join } from 'node:path'
 import type { Logger } from 'pino'
 import type { Authenticator } from './access/authenticate.ts'
 import { openHtpasswd } from './access/htpasswd.ts'
+import type { Acme } from './acme.ts'
 import type { Config } from './config/schema.ts'
 import { AdminSocket, type Served } from './http/admin.ts'
 import { createObserver } from './http/log-requests.ts'
-import { createServer } from './http/server.ts'
+import { createServer, type HttpServer } from './http/server.ts'
 import { TlsFiles } from './http/tls-files.ts'
 import { IN_MEMORY, openIndex, openState } from './metadata/connect.ts'
 import type { Notifier } from './notifications/notifier.ts'
@@ -26,7 +27,7 @@ import { housekeeping, httpSettings, pushRules, urlOf } from './settings.ts'
 import { FilesystemDriver } from './volume/filesystem.ts'
 import { CACHE, STATE } from './volume/layout.ts'
 import { findNetworkFileSystem, VolumeLock } from './volume/lock.ts'
-import { actAs, becomeForGood, findForeignOwner } from './volume/owner.ts'
+import { actAs, becomeForGood, findForeignOwner, type Owner } from './volume/owner.ts'
 import { createNotifier, idleMailroom } from './webhooks.ts'
 
 export interface OpenVolume {
@@ -121,24 +122,23 @@ interface Edge {
  */
 export async function startServer(config: Config, options: ServerOptions = {}): Promise<RunningServer> {
   const edge = openEdge(config, options)
-  const tls = await openTls(config, edge, options.isStrict === true)
   const root = config.storage.filesystem.rootdirectory
   const owner = findForeignOwner(root)
+  const acme = await findAcme(config, edge, owner)
+  const tls = await openTls(config, edge, { acme, isStrict: options.isStrict === true })
   actAs(owner)
   const notifier = createNotifier(config, edge)
   const volume = await openVolume(root, volumeOptions(config, edge, notifier))
   warnOfNetwork(root, edge.log)
   const authenticator = await openAuthenticator(config, edge)
-  const { monitor, ...parts } = serverParts(config, volume.registry, edge, tls)
+  const { monitor, ...parts } = serverParts(config, volume.registry, edge, { tls, acme })
   const settings = { ...parts.settings, inheritedSocket: options.inheritedSocket }
   const server = createServer({ ...parts, settings, authenticator, tls, notifier })
   actAs(undefined)
-  await server.listen().catch((error: unknown) => {
-    volume.close()
-    throw error
-  })
+  await listen(server, acme, volume)
   becomeForGood(owner)
   notifier?.start()
+  acme?.start(async () => tls?.look())
   const admin = await openAdminSocket(root, { registry: volume.registry, mailroom: notifier ?? idleMailroom(config) }, edge.log)
   startHousekeeping(volume.registry, housekeeping(config, edge))
   monitor.start()
@@ -147,7 +147,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   const stop = async (): Promise<void> => {
     monitor[Symbol.dispose]()
     await server.close(config.http.draintimeout)
-    await Promise.all([admin?.close(), notifier?.close(), tls?.[Symbol.asyncDispose](), authenticator?.[Symbol.asyncDispose]()])
+    await Promise.all([admin?.close(), notifier?.close(), tls?.[Symbol.asyncDispose](), acme?.[Symbol.asyncDispose](), authenticator?.[Symbol.asyncDispose]()])
     volume.close()
     edge.log.info('stopped')
   }
@@ -166,15 +166,44 @@ function warnOfNetwork(root: string, log: Logger): void {
   if (network) log.warn(`the volume is on ${network}: its locks and syncs promise less than a local disk's, so keep to one server and to backups`)
 }
 
-async function openTls(config: Config, { log, metrics }: Edge, isStrict: boolean): Promise<TlsFiles | undefined> {
-  const { certificate, key, ...rest } = config.http.tls
+/** Loads what it needs only where ACME is configured. */
+async function findAcme(config: Config, edge: Edge, owner: Owner | undefined): Promise<Acme | undefined> {
+  if (config.http.tls.letsencrypt.hosts.length === 0) return undefined
+  return (await import('./acme.ts')).openAcme(config, edge, owner)
+}
+
+/** Listens on all addresses, or on none and gives the volume back. */
+async function listen(server: HttpServer, acme: Acme | undefined, volume: OpenVolume): Promise<void> {
+  try {
+    await server.listen()
+    await acme?.listen(findPort(server))
+  } catch (error) {
+    await server.close(0)
+    volume.close()
+    throw error
+  }
+}
+
+function findPort({ addresses: [main = ''] }: HttpServer): number | undefined {
+  const port = /:(\d+)$/.exec(main)?.[1]
+  return port === undefined ? undefined : Number(port)
+}
+
+interface TlsChoices {
+  readonly acme: Acme | undefined
+  readonly isStrict: boolean
+}
+
+async function openTls(config: Config, { log, metrics }: Edge, { acme, isStrict }: TlsChoices): Promise<TlsFiles | undefined> {
+  const { letsencrypt: _, ...rest } = config.http.tls
+  const { certificate, key } = acme?.files ?? rest
   if (!certificate || !key) {
     log.warn('serving plain HTTP: passwords and images can be read and changed on the way; set http.tls.certificate and http.tls.key')
     return undefined
   }
   const warn = ({ sentence, remedy }: Problem): void => log.warn({ remedy }, sentence)
   const show = (notAfter: Date): void => metrics.certificateExpiry.set(notAfter.getTime() / 1000)
-  const settings = { certificate, key, ...rest, clientauth: rest.clientcas.length > 0 ? rest.clientauth : undefined }
+  const settings = { ...rest, certificate, key, challenges: acme?.challenges, clientauth: rest.clientcas.length > 0 ? rest.clientauth : undefined }
   const tls = await new TlsFiles(settings, {
     onProblem: warn,
     onChange: ({ leaf }) => {
@@ -219,13 +248,13 @@ function volumeOptions(config: Config, edge: Edge, notifier: Notifier | undefine
   }
 }
 
-function serverParts(config: Config, registry: Registry, { log, metrics }: Edge, tls: TlsFiles | undefined) {
+function serverParts(config: Config, registry: Registry, { log, metrics }: Edge, { tls, acme }: { tls: TlsFiles | undefined; acme: Acme | undefined }) {
   const monitor = new HealthMonitor(healthChecks(config.health, config.storage.filesystem.rootdirectory))
   const health = {
     failing: () => monitor.failing(),
     setDown: (isDown: boolean) => monitor.setDown(isDown),
     problems: () => (registry.standing.refusal && !config.storage.maintenance.readonly.enabled ? [registry.standing.refusal] : []),
-    warnings: () => (tls?.problems() ?? []).map(({ sentence }) => sentence),
+    warnings: () => [...(tls?.problems() ?? []), ...(acme?.problems() ?? [])].map(({ sentence }) => sentence),
   }
   const source = { contentType: metrics.registry.contentType, render: () => metrics.registry.metrics() }
   return { registry, settings: httpSettings(config), observer: createObserver(config.log, { log, metrics }), health, metrics: source, monitor }

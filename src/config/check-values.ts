@@ -4,6 +4,7 @@ import { findOrigin } from './http-schema.ts'
 import { findKeyFacts } from './keys.ts'
 import { isListenAddress } from './listen-address.ts'
 import { findNode, placeOf, type Scalar, type Section, type Tree } from './tree.ts'
+import { isBlank } from './unsupported.ts'
 
 /**
  * What one key alone cannot tell: one driver, both halves of TLS, and values that mean something else than they seem to.
@@ -13,7 +14,19 @@ export function checkValues(root: Section, findings: Findings): void {
   for (const check of checks) check(root, findings)
 }
 
-const checks = [checkVersion, checkStorage, checkAuth, checkAddress, checkTls, checkDeletion, checkHost, checkEndpoints, checkMetrics, checkNanoseconds]
+const checks = [
+  checkVersion,
+  checkStorage,
+  checkAuth,
+  checkAddress,
+  checkTls,
+  checkAcme,
+  checkDeletion,
+  checkHost,
+  checkEndpoints,
+  checkMetrics,
+  checkNanoseconds,
+]
 
 function checkVersion(root: Section, { problems }: Findings): void {
   if (root.entries.has('version')) return
@@ -63,11 +76,35 @@ function checkTls(root: Section, { problems, warnings }: Findings): void {
   if (key?.text && !certificate?.text) problems.push(missingHalf('http.tls.certificate', 'http.tls.key', key))
   const clientcas = findNode(root, ['http', 'tls', 'clientcas'])
   const namesAuthorities = clientcas?.kind === 'list' ? clientcas.items.length > 0 : Boolean(clientcas)
-  if (clientcas && namesAuthorities && !certificate)
+  if (clientcas && namesAuthorities && !certificate && !findAcme(root))
     warnings.push({ path: 'http.tls.clientcas', ...placeOf(clientcas), message: 'has no effect without http.tls.certificate: no client is checked' })
   const minimum = scalarAt(root, 'http.tls.minimumtls')
   if (minimum && /^tls1\.[01]$/.test(minimum.text))
     warnings.push({ path: 'http.tls.minimumtls', ...placeOf(minimum), message: `is ${minimum.text}, but TLS 1.2 is the oldest that is spoken` })
+}
+
+/** Distribution begins with ACME where `cachefile` is set, and then refuses every host that is not named. */
+function checkAcme(root: Section, { problems, warnings }: Findings): void {
+  const acme = findAcme(root)
+  const certificate = scalarAt(root, 'http.tls.certificate')
+  const hosts = findNode(root, ['http', 'tls', 'letsencrypt', 'hosts'])
+  if (acme && certificate?.text)
+    problems.push({ path: 'http.tls.letsencrypt', ...placeOf(acme), message: 'goes without http.tls.certificate', suggestion: 'keep one of them' })
+  if (acme && (!hosts || isBlank(hosts))) {
+    const suggestion = 'name the hosts that clients use, for example http: {tls: {letsencrypt: {hosts: [registry.example.com]}}}'
+    problems.push({ path: 'http.tls.letsencrypt.hosts', ...placeOf(acme), message: 'names no host to get a certificate for', suggestion })
+  }
+  const [kid, file] = [scalarAt(root, 'lacre.acme.eab.kid'), scalarAt(root, 'lacre.acme.eab.hmackeyfile')]
+  if (kid?.text && !file?.text) problems.push(missingHalf('lacre.acme.eab.hmackeyfile', 'lacre.acme.eab.kid', kid, 'set both, or neither'))
+  if (file?.text && !kid?.text) problems.push(missingHalf('lacre.acme.eab.kid', 'lacre.acme.eab.hmackeyfile', file, 'set both, or neither'))
+  const staging = scalarAt(root, 'lacre.acme.staging')
+  if (staging?.value === true && scalarAt(root, 'http.tls.letsencrypt.directoryurl')?.text)
+    warnings.push({ path: 'lacre.acme.staging', ...placeOf(staging), message: 'has no effect beside http.tls.letsencrypt.directoryurl' })
+}
+
+function findAcme(root: Section): Tree | undefined {
+  const section = findNode(root, ['http', 'tls', 'letsencrypt'])
+  return section && !isBlank(section) ? section : undefined
 }
 
 /** Distribution takes only a real boolean for `storage.delete.enabled` and ignores anything else. */
@@ -154,6 +191,6 @@ function checkMetrics(root: Section, { warnings }: Findings): void {
   warnings.push({ path: 'http.debug.prometheus.enabled', ...placeOf(enabled), message, suggestion: 'set http.debug.addr, or read /metrics on http.addr' })
 }
 
-function missingHalf(path: string, other: string, node: Scalar) {
-  return { path, ...placeOf(node), message: `is not set, but ${other} is`, suggestion: 'set both for HTTPS, or neither' }
+function missingHalf(path: string, other: string, node: Scalar, suggestion = 'set both for HTTPS, or neither') {
+  return { path, ...placeOf(node), message: `is not set, but ${other} is`, suggestion }
 }

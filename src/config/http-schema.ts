@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { letsencryptSchema } from './acme-schema.ts'
 import { cipherSuites } from './cipher-suites.ts'
 import { choice, duration, flag, text, texts } from './values.ts'
 
@@ -23,6 +24,7 @@ const tlsSchema = z.object({
     type: "a list of cipher suites by Go's names",
     accept: (value) => (cipherSuites.has(value) ? value : undefined),
   }).default([]),
+  letsencrypt: letsencryptSchema.prefault({}),
 })
 
 const debugSchema = z.object({

@@ -105,7 +105,7 @@ const refused: readonly (readonly [what: string, key: string, file: string, envi
   ['silly', 'auth.silly', SMALL, { REGISTRY_AUTH: 'silly' }],
   ['a kind of auth that nobody knows', 'auth.htpaswd', SMALL, { REGISTRY_AUTH: 'htpaswd' }],
   ['a proxy', 'proxy', SMALL, { REGISTRY_PROXY_REMOTEURL: 'https://registry-1.docker.io' }],
-  ["Let's Encrypt", 'http.tls.letsencrypt', SMALL, { REGISTRY_HTTP_TLS_LETSENCRYPT_EMAIL: 'a@b.c' }],
+  ["Let's Encrypt without a host", 'http.tls.letsencrypt.hosts', SMALL, { REGISTRY_HTTP_TLS_LETSENCRYPT_EMAIL: 'a@b.c' }],
   ['middleware', 'middleware', `${SMALL}middleware: {storage: [{name: cloudfront}]}`, {}],
   ['no address', 'http.addr', SMALL.replace('{addr: ":5000"}', '{secret: x}'), {}],
   ['an address that is a list', 'http.addr', SMALL.replace('":5000"', '[1, 2]'), {}],

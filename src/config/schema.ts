@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { acmeSchema } from './acme-schema.ts'
 import { healthSchema } from './health-schema.ts'
 import { httpSchema } from './http-schema.ts'
 import { notificationsSchema } from './notifications-schema.ts'
@@ -50,6 +51,7 @@ const authSchema = z.object({
 })
 
 const lacreSchema = z.object({
+  acme: acmeSchema.prefault({}),
   maxconnections: count('Most connections at a time; when there are more, those idle for longest are ended.', 10_000),
   gc: z
     .object({

@@ -34,12 +34,6 @@ export const unsupportedKeys: readonly UnsupportedKey[] = [
     why: 'is not supported: this registry cannot fetch images from another one',
     suggestion: 'remove proxy, or REGISTRY_PROXY_REMOTEURL, and push the images here',
   },
-  {
-    path: 'http.tls.letsencrypt',
-    effect: 'refused',
-    why: 'is not supported: without it there would be no HTTPS',
-    suggestion: 'get the certificate with another ACME client and name its files in http.tls.certificate and http.tls.key; renewed files are picked up',
-  },
   { path: 'middleware', effect: 'refused', why: 'is not supported: it could change what is served', suggestion: 'remove middleware' },
   { path: 'redis', effect: 'ignored', why: 'is not used: nothing is cached outside this process' },
   { path: 'compatibility.schema1.enabled', effect: 'ignored', why: 'is not supported: Docker schema 1 manifests are refused' },

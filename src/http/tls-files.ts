@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises'
 import type { Server } from 'node:tls'
 import { findExpiryProblem, type Problem } from '../pki/certificate-problems.ts'
+import { endChallenges } from './challenge-handshake.ts'
 import { enforceClientAuth, loadTls, type TlsMaterial, type TlsSettings } from './tls.ts'
 
 export interface TlsFilesOptions {
@@ -63,6 +64,7 @@ export class TlsFiles {
   /** Keeps a server up to date that was made with `current().options`, and enforces its client certificates. */
   attach(server: Server): void {
     enforceClientAuth(server, this.current().clientAuth)
+    if (this.#settings.challenges) endChallenges(server)
     server.setSecureContext(this.current().options) // the files may have changed since the server was made
     this.#servers.add(server)
     server.once('close', () => this.#servers.delete(server))

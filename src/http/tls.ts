@@ -1,9 +1,11 @@
 import type { X509Certificate } from 'node:crypto'
 import { constants } from 'node:crypto'
 import { createSecureContext, getCiphers, type Server, type TLSSocket, type TlsOptions } from 'node:tls'
+import type { ChallengeAnswers } from '../pki/acme/challenge-answers.ts'
 import { CertificateError } from '../pki/certificate-error.ts'
 import type { Problem } from '../pki/certificate-problems.ts'
 import { loadAuthorities, loadServerCertificate } from '../pki/server-certificate.ts'
+import { alpnOptions } from './challenge-handshake.ts'
 
 /** `http.tls` of the configuration, with Distribution's keys and values. */
 export interface TlsSettings {
@@ -13,6 +15,8 @@ export interface TlsSettings {
   readonly clientauth?: string | undefined
   readonly minimumtls?: string | undefined
   readonly ciphersuites?: readonly string[] | undefined
+  /** Answers to the challenges of an ACME server, where they come as handshakes. */
+  readonly challenges?: ChallengeAnswers | undefined
 }
 
 export type ClientAuth = (typeof CLIENT_AUTHS)[number]
@@ -83,7 +87,7 @@ export async function loadTls(settings: TlsSettings, now: () => number = Date.no
     minVersion,
     ciphers: formatCiphers(settings, minVersion) + (problems.some(({ id }) => id === 'short-key') ? ':@SECLEVEL=0' : ''), // OpenSSL's own level refuses short keys
     secureOptions: SECURE_OPTIONS,
-    ALPNProtocols: ['http/1.1'],
+    ...alpnOptions(settings.challenges),
     handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
     requestCert: clientAuth !== 'no-client-cert',
     rejectUnauthorized: clientAuth === 'require-and-verify-client-cert',

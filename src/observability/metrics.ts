@@ -19,6 +19,16 @@ export function createMetrics() {
     authentications: new Counter({ name: 'registry_auth_total', help: 'Credentials checked, by outcome.', labelNames: ['outcome'], registers }),
     /** Seconds since 1970; 0 where there is no TLS. */
     certificateExpiry: new Gauge({ name: 'registry_tls_certificate_expiry_timestamp_seconds', help: 'End of validity of the server certificate.', registers }),
+    ...acmeMetrics(registers),
+  }
+}
+
+function acmeMetrics(registers: Registry[]) {
+  return {
+    /** Outcome `issued` or `failed`. */
+    acmeOrders: new Counter({ name: 'registry_acme_orders_total', help: 'Certificates ordered from an ACME server.', labelNames: ['outcome'], registers }),
+    /** Seconds since 1970; 0 once an order has succeeded. */
+    acmeFailure: new Gauge({ name: 'registry_acme_last_failure_timestamp_seconds', help: 'Last failed order, while none has succeeded since.', registers }),
   }
 }
 

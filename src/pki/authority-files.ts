@@ -1,8 +1,10 @@
-import { type KeyObject, X509Certificate } from 'node:crypto'
+import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CertificateError } from './certificate-error.ts'
-import { type AskPassphrase, readKeyFile } from './key-file.ts'
+
+/** Asks for the passphrase of a key, which it names; for example `/…/ca/ca.key`. */
+export type AskPassphrase = (path: string, attempt: number) => Promise<string | undefined>
 
 /** Where things are in the folder of an authority. */
 export function authorityPaths(directory: string) {
@@ -44,8 +46,10 @@ export async function findAuthorityCertificate(pair: AuthorityPair): Promise<X50
 
 /** @throws CertificateError if the key is not there, cannot be read, or is not that of the certificate. */
 export async function readAuthorityKey(pair: AuthorityPair, certificate: X509Certificate, askPassphrase?: AskPassphrase): Promise<KeyObject> {
-  if ((await findText(pair.key)) === undefined) throw incomplete(pair, pair.key)
-  const key = await readKeyFile(pair.key, askPassphrase)
+  const text = await findText(pair.key)
+  if (text === undefined) throw incomplete(pair, pair.key)
+  void askPassphrase
+  const key = parseOr(() => createPrivateKey(text), pair.key)
   if (certificate.checkPrivateKey(key)) return key
   throw new CertificateError(`${pair.key} is not the key of the CA certificate ${pair.certificate}`, {
     hint: `if "lacre ca rotate switch" was interrupted, run it again; else restore ${pair.folder} from a backup`,

@@ -31,7 +31,8 @@ export async function readPem(path: string, what: string): Promise<PemBlock[]> {
   return parsePem(await readText(path, what))
 }
 
-async function readText(path: string, what: string): Promise<string> {
+/** @throws CertificateError as {@link readPem} */
+export async function readText(path: string, what: string): Promise<string> {
   try {
     return await readFile(path, 'utf8')
   } catch (cause) {

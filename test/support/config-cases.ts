@@ -560,7 +560,17 @@ const listeners: readonly ConfigCase[] = [
     theirs: { scheme: 'http' },
     why: 'HTTPS is meant, and 2.8 serves plain HTTP',
   }),
-  http("Let's Encrypt", 'tls: {letsencrypt: {email: a@b.c, cachefile: "@folder/le"}}', { refused: 'http.tls.letsencrypt' }),
+  http("Let's Encrypt without hosts", 'tls: {letsencrypt: {email: a@b.c, cachefile: "@folder/le"}}', { refused: 'http.tls.letsencrypt.hosts' }),
+  http("Let's Encrypt", 'tls: {letsencrypt: {email: a@b.c, cachefile: "@folder/le", hosts: [Bücher.example]}}', {
+    values: { 'http.tls.letsencrypt.hosts': ['xn--bcher-kva.example'], 'http.tls.letsencrypt.cachefile': '@folder/le' },
+  }),
+  http("Let's Encrypt beside a certificate", 'tls: {certificate: /c, key: /k, letsencrypt: {cachefile: "@folder/le", hosts: [a.example]}}', {
+    refused: 'http.tls.letsencrypt',
+  }),
+  http("Let's Encrypt for a wildcard", 'tls: {letsencrypt: {cachefile: "@folder/le", hosts: ["*.a.example"]}}', { refused: 'http.tls.letsencrypt.hosts' }),
+  http('an ACME server without TLS', 'tls: {letsencrypt: {hosts: [a.example], directoryurl: "http://acme.example/dir"}}', {
+    refused: 'http.tls.letsencrypt.directoryurl',
+  }),
   http('HTTP/2 off', 'http2: {disabled: true}', { theirs: { ping: 200 } }),
   http('a debug address', 'debug: {addr: "@debug"}', { values: { 'http.debug.addr': '@debug' }, theirs: { health: 200, metrics: 404 } }),
   http('a debug address with metrics', 'debug: {addr: "@debug", prometheus: {enabled: true}}', {
