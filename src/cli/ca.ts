@@ -6,9 +6,10 @@ import { findAttribute, formatSubject, parseSubject } from '../pki/distinguished
 import { keyKinds, parseKeyKind } from '../pki/key-kind.ts'
 import { formatConstraints, parsePermits } from '../pki/name-constraints.ts'
 import { type AuthorityDescription, describeAuthority } from './authority-description.ts'
+import { obtainNewPassphrase, type PassphraseOptions, withNewPassphrase } from './passphrase-input.ts'
 import { locatePki, type PkiOptions, printResult, withLedger, withPki } from './pki-folder.ts'
 
-interface InitOptions extends PkiOptions {
+interface InitOptions extends PkiOptions, PassphraseOptions {
   readonly name?: string
   readonly subject?: string
   readonly permit?: readonly string[]
@@ -28,7 +29,7 @@ domains and networks alone, and for localhost.`
 
 /** `lacre ca`: the certificate authority that clients trust. */
 export function caCommand(data: string): Command {
-  const init = withPki(new Command('init').description('make a CA'), data)
+  const init = withNewPassphrase(withPki(new Command('init').description('make a CA'), data))
     .option('--name <name>', 'its name, the CN (default: "lacre CA" and the year)')
     .option('--subject <subject>', 'what stands before the CN, for example C=FR,O=SINGLETON')
     .option('--permit <name...>', 'domain or network it may vouch for, and no other')
@@ -58,7 +59,9 @@ async function initialize(options: InitOptions): Promise<void> {
     const name = formatSubject([...subject, { type: 'CN', value: wanted.name }])
     return printResult(options, { directory, ...wanted, dryRun: true }, [`would make the CA ${name} in ${authorityPaths(directory).folder}`, ...limits])
   }
-  const made = await withLedger(directory, (ledger) => createAuthority({ directory, ledger, ...wanted }))
+  const passphrase = await obtainNewPassphrase(options)
+  const secret = passphrase === undefined ? {} : { passphrase }
+  const made = await withLedger(directory, (ledger) => createAuthority({ directory, ledger, ...wanted, ...secret }))
   printAuthority(options, describeAuthority(made.certificate, directory))
 }
 

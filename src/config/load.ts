@@ -95,6 +95,11 @@ export function findDataFolder(environment: Environment = process.env): string {
   return environment['LACRE_DATA'] || './lacre-data'
 }
 
+/** A variable that a command line names, for example with `--passphrase-env`. */
+export function findVariable(name: string, environment: Environment = process.env): string | undefined {
+  return environment[name]
+}
+
 /** Partial values for `defaultConfig`: durations in milliseconds, lists whole. */
 export type ConfigOverrides = { readonly [K in keyof Config]?: Overrides<Config[K]> }
 type Overrides<T> = T extends readonly unknown[] ? T : T extends object ? { readonly [K in keyof T]?: Overrides<T[K]> } : T

@@ -1,10 +1,8 @@
-import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
+import { type KeyObject, X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CertificateError } from './certificate-error.ts'
-
-/** Asks for the passphrase of a key, which it names; for example `/…/ca/ca.key`. */
-export type AskPassphrase = (path: string, attempt: number) => Promise<string | undefined>
+import { type AskPassphrase, readKeyFile } from './key-file.ts'
 
 /** Where things are in the folder of an authority. */
 export function authorityPaths(directory: string) {
@@ -46,10 +44,8 @@ export async function findAuthorityCertificate(pair: AuthorityPair): Promise<X50
 
 /** @throws CertificateError if the key is not there, cannot be read, or is not that of the certificate. */
 export async function readAuthorityKey(pair: AuthorityPair, certificate: X509Certificate, askPassphrase?: AskPassphrase): Promise<KeyObject> {
-  const text = await findText(pair.key)
-  if (text === undefined) throw incomplete(pair, pair.key)
-  void askPassphrase
-  const key = parseOr(() => createPrivateKey(text), pair.key)
+  if ((await findText(pair.key)) === undefined) throw incomplete(pair, pair.key)
+  const key = await readKeyFile(pair.key, askPassphrase)
   if (certificate.checkPrivateKey(key)) return key
   throw new CertificateError(`${pair.key} is not the key of the CA certificate ${pair.certificate}`, {
     hint: `if "lacre ca rotate switch" was interrupted, run it again; else restore ${pair.folder} from a backup`,

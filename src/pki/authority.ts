@@ -1,10 +1,11 @@
 import type { KeyObject, X509Certificate } from 'node:crypto'
 import { createPublicKey } from 'node:crypto'
-import { type AskPassphrase, authorityPaths, findAuthorityCertificate, findText, readAuthorityCertificate, readAuthorityKey } from './authority-files.ts'
+import { authorityPaths, findAuthorityCertificate, findText, readAuthorityCertificate, readAuthorityKey } from './authority-files.ts'
 import { CertificateError } from './certificate-error.ts'
 import { certificateNames, readSubject } from './certificate-parts.ts'
 import { type DistinguishedName, formatSubject } from './distinguished-name.ts'
 import { makePrivateFolder, writeFileDurably, writeFolderDurably } from './durable-files.ts'
+import { type AskPassphrase, formatKey } from './key-file.ts'
 import { type KeyKind, makeKey } from './key-kind.ts'
 import { CLOCK_SKEW_MS, DAY_MS, type LeafRequest, planLeaf } from './leaf-certificate.ts'
 import type { CertificateProfile, Ledger, LedgerEntry, LedgerPen, RevocationReason } from './ledger.ts'
@@ -215,7 +216,7 @@ async function makeRoot(options: NewAuthority): Promise<{ certificate: X509Certi
       notAfter: new Date(now + (options.days ?? CA_DAYS) * DAY_MS),
     },
   )
-  const keyText = key.export({ type: 'pkcs8', format: 'pem' }).toString()
+  const keyText = await formatKey(key, options.passphrase)
   return { certificate, files: { 'ca.key': { text: keyText, mode: 0o600 }, 'ca.crt': { text: certificate.toString(), mode: 0o644 } } }
 }
 

@@ -6,6 +6,7 @@ import { authorityPaths, findText, parseCertificate, parseOr, readAuthorityKey }
 import { CertificateError } from './certificate-error.ts'
 import { certificateNames } from './certificate-parts.ts'
 import { makePrivateFolder, writeFileDurably } from './durable-files.ts'
+import { formatKey } from './key-file.ts'
 import { makeKey, spkiPin } from './key-kind.ts'
 import { DAY_MS } from './leaf-certificate.ts'
 import type { Ledger, LedgerPen } from './ledger.ts'
@@ -123,7 +124,7 @@ async function ensureServerKey(paths: ReturnType<typeof serverPaths>): Promise<K
   if (text !== undefined) return parseOr(() => createPrivateKey(text), paths.key)
   const key = await makeKey('ec:p256')
   await makePrivateFolder(paths.folder)
-  await writeFileDurably(paths.key, key.export({ type: 'pkcs8', format: 'pem' }).toString(), 0o600)
+  await writeFileDurably(paths.key, await formatKey(key), 0o600)
   return key
 }
 
