@@ -37,6 +37,7 @@ const commands: Readonly<Record<string, (data: string) => Promise<Command>>> = {
   serve: async () => (await import('./serve.ts')).serveCommand(),
   user: async (data) => (await import('./user.ts')).userCommand({ data }),
   ca: async (data) => (await import('./ca.ts')).caCommand(data),
+  cert: async (data) => (await import('./cert.ts')).certCommand(data),
   repo: async (data) => (await import('./volume.ts')).repoCommand(data),
   tag: async (data) => (await import('./volume.ts')).tagCommand(data),
   upload: async (data) => (await import('./volume.ts')).uploadCommand(data),
