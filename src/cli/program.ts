@@ -45,6 +45,7 @@ const commands: Readonly<Record<string, (data: string) => Promise<Command>>> = {
   check: async (data) => (await import('./volume.ts')).checkCommand(data),
   reindex: async (data) => (await import('./volume.ts')).reindexCommand(data),
   notifications: async (data) => (await import('./notifications.ts')).notificationsCommand(data),
+  'docker-tls': async () => (await import('./docker-tls.ts')).dockerTlsCommand(),
   config: async () => (await import('./config.ts')).configCommand(),
   health: async () => (await import('./health.ts')).healthCommand(),
 }
