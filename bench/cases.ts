@@ -48,6 +48,8 @@ export interface Sizes {
   readonly repositories: number
   readonly manyRepositories: number
   readonly tags: number
+  readonly certificates: number
+  readonly revoked: number
 }
 
 const MiB = 1024 * 1024
@@ -63,6 +65,8 @@ export const fullSizes: Sizes = {
   repositories: 10_000,
   manyRepositories: 100_000,
   tags: 20_000,
+  certificates: 1000,
+  revoked: 10_000,
 }
 
 export const quickSizes: Sizes = {
@@ -76,6 +80,8 @@ export const quickSizes: Sizes = {
   repositories: 500,
   manyRepositories: 1000,
   tags: 1000,
+  certificates: 50,
+  revoked: 500,
 }
 
 const MANIFEST = 'application/vnd.oci.image.manifest.v1+json'

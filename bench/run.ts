@@ -11,6 +11,7 @@ import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type Case, fullSizes, type Phase, phasesOf, quickSizes, type VolumeName } from './cases.ts'
+import { measureCertificates } from './certificates.ts'
 import { type Figure, measureMemory, measureStarts } from './figures.ts'
 import type { Job } from './jobs.ts'
 import { type LargeVolume, writeLargeVolume } from './large-volume.ts'
@@ -53,6 +54,7 @@ async function main(): Promise<void> {
     writeVolume('large')
     figures.push(...(await measureStarts(measuring)))
   }
+  if (isAsked('certificates')) figures.push(...(await measureCertificates(measuring)))
   const text = [...(rows.length > 0 ? [formatTable(rows)] : []), ...(figures.length > 0 ? [formatFigures(figures)] : [])].join('\n\n')
   console.log(text)
   if (values.write) keepTable(text)

@@ -88,8 +88,8 @@ function formatWanted(wanted: Wanted, reached: Required<Wanted>): string {
 
 /** Numbers that are not ratios. */
 export function formatFigures(figures: readonly Figure[]): string {
-  const lines = figures.map(({ name, unit, lacre, distribution = Number.NaN, atMost = Number.NaN }) => {
-    const wanted = `≤ ${atMost} ${unit}${lacre <= atMost ? '' : ' !'}`
+  const lines = figures.map(({ name, unit, lacre, distribution = Number.NaN, atMost }) => {
+    const wanted = atMost === undefined ? '' : `≤ ${atMost} ${unit}${lacre <= atMost ? '' : ' !'}`
     return [name, formatMedian(lacre, unit), formatMedian(distribution, unit), wanted]
   })
   return formatColumns([['', 'lacre', 'Distribution', 'to reach'], ...lines])
