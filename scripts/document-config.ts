@@ -142,9 +142,12 @@ const others: Readonly<Record<string, string>> = {
   auth: '\n| `auth.none` | nothing | – | – | Everybody may do everything, as without auth. |',
 }
 
+/** Keys that only lacre has. */
+const OURS = /^(?:lacre\.|pki\.|http\.tls\.(?:crls|explain)$)/
+
 function row({ path, type, description, fallback, unit }: ConfigKey): string {
   const ours = fallback === undefined ? '–' : `\`${unit ? formatDuration(fallback as number) : textOf(fallback)}\``
-  const distributions = path.startsWith('lacre.') ? 'no such key' : (theirs[path] ?? ours)
+  const distributions = OURS.test(path) ? 'no such key' : (theirs[path] ?? ours)
   return `| \`${path}\` | ${cell(type)} | ${distributions} | ${ours} | ${cell(description)} |`
 }
 

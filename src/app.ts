@@ -206,6 +206,11 @@ async function openTls(config: Config, { log, metrics }: Edge, { acme, isStrict 
   const settings = { ...rest, certificate, key, challenges: acme?.challenges, clientauth: rest.clientcas.length > 0 ? rest.clientauth : undefined }
   const tls = await new TlsFiles(settings, {
     onProblem: warn,
+    ownCrl: join(config.storage.filesystem.rootdirectory, STATE, 'pki/crl.pem'),
+    onTurnedAway: ({ reason, sentence }) => {
+      metrics.clientsTurnedAway.inc({ reason })
+      log.info({ reason }, `turned away: ${sentence}`)
+    },
     onChange: ({ leaf }) => {
       show(leaf.validToDate)
       log.info({ notAfter: leaf.validTo }, 'the changed TLS files are served from now on')

@@ -16,6 +16,12 @@ const tlsSchema = z.object({
     'verify-client-cert-if-given',
     'require-and-verify-client-cert',
   ]).default('require-and-verify-client-cert'),
+  crls: texts(
+    'Revocation lists (PEM or DER) of those authorities: a certificate on one is refused from the next request on. The list of the own CA of lacre is used without being named.',
+  ).default([]),
+  explain: flag(
+    'Whether a client without a good certificate is let through the handshake and answered 401 or 403 with the reason and the remedy; else it sees a failed handshake. /healthz, /readyz and /pki/ then need none.',
+  ).default(false),
   minimumtls: text('Oldest TLS version that is spoken; tls1.0 and tls1.1 are raised to tls1.2.', {
     type: 'one of tls1.2, tls1.3',
     accept: (value) => MINIMUM_TLS.get(value),

@@ -1,3 +1,4 @@
+import type { TLSSocket } from 'node:tls'
 import type { Authenticator } from '../access/authenticate.ts'
 import type { Notifier } from '../notifications/notifier.ts'
 import type { Registry } from '../registry/registry.ts'
@@ -75,15 +76,12 @@ function createMainListener(options: HttpServerOptions, settings: HttpSettings):
     settings,
     tls,
     routes: {
-      '/': whileHealthy(
-        health,
-        fixed('root', async () => empty(200, { 'Cache-Control': 'no-cache' })),
-      ),
+      '/': admitted(tls, whileHealthy(health, root)),
       '/healthz': fixed('healthz', async () => live()),
       '/readyz': fixed('readyz', async () => ready(health)),
-      ...metricsRoute(settings.metricsPath, options.metrics, authenticator),
+      ...metricsRoute(settings.metricsPath, options.metrics, (answer) => admitted(tls, authenticated(authenticator, answer))),
     },
-    fallback: whileHealthy(health, apiBelow(settings.prefix, service)),
+    fallback: admitted(tls, whileHealthy(health, apiBelow(settings.prefix, service))),
     createServe: (isDraining) => createServe({ settings, observer, isDraining }),
   })
 }
@@ -99,23 +97,35 @@ function createDebugListener({ observer, health, metrics }: HttpServerOptions, s
       ...debugRoutes(health),
       '/healthz': fixed('healthz', async () => live()),
       '/readyz': fixed('readyz', async () => ready(health)),
-      ...metricsRoute(debug.metricsPath, metrics, undefined),
+      ...metricsRoute(debug.metricsPath, metrics, (answer) => answer),
     },
     fallback: async () => notFound(),
     createServe: (isDraining) => createServe({ settings: { ...settings, headers: {} }, observer, isDraining }),
   })
 }
 
-function metricsRoute(path: string | undefined, source: MetricsSource | undefined, authenticator: Authenticator | undefined): Record<string, Answer> {
+function metricsRoute(path: string | undefined, source: MetricsSource | undefined, guard: (answer: Answer) => Answer): Record<string, Answer> {
   if (!path || !source) return {}
-  const answer = fixed('metrics', () => metrics(source))
-  return {
-    async [path](call) {
-      await authenticate(authenticator, call.request, [])
-      return answer(call)
-    },
+  return { [path]: guard(fixed('metrics', () => metrics(source))) }
+}
+
+/** An answer for those whose client certificate is what the configuration asks for. */
+function admitted(tls: TlsFiles | undefined, answer: Answer): Answer {
+  if (!tls?.asksForCertificates) return answer
+  return async (call) => {
+    await tls.admit(call.request.socket as TLSSocket)
+    return answer(call)
   }
 }
+
+function authenticated(authenticator: Authenticator | undefined, answer: Answer): Answer {
+  return async (call) => {
+    await authenticate(authenticator, call.request, [])
+    return answer(call)
+  }
+}
+
+const root = fixed('root', async () => empty(200, { 'Cache-Control': 'no-cache' }))
 
 function apiBelow(prefix: string, service: Service): Answer {
   return async (call) => {

@@ -1,7 +1,8 @@
-import { stat } from 'node:fs/promises'
-import type { Server } from 'node:tls'
+import type { Server, TLSSocket } from 'node:tls'
 import { findExpiryProblem, type Problem } from '../pki/certificate-problems.ts'
 import { endChallenges } from './challenge-handshake.ts'
+import { ClientGate, type TurnedAway } from './client-gate.ts'
+import { describeFile } from './file-state.ts'
 import { enforceClientAuth, loadTls, type TlsMaterial, type TlsSettings } from './tls.ts'
 
 export interface TlsFilesOptions {
@@ -12,6 +13,10 @@ export interface TlsFilesOptions {
   readonly onProblem?: (problem: Problem) => void
   /** Told of what is served from now on, after the files have changed. */
   readonly onChange?: (material: TlsMaterial) => void
+  /** The revocation list of lacre's own CA; used once it is there, if that CA is among the client CAs. */
+  readonly ownCrl?: string
+  /** Told of each connection whose client certificate is refused at a request. */
+  readonly onTurnedAway?: (client: TurnedAway) => void
 }
 
 const POLL_MS = 5_000
@@ -24,6 +29,7 @@ export class TlsFiles {
   readonly #settings: TlsSettings
   readonly #options: TlsFilesOptions
   readonly #servers = new Set<Server>()
+  readonly #gate: ClientGate
   readonly #reported = new Set<string>()
   #material: TlsMaterial | undefined
   #state = ''
@@ -34,6 +40,8 @@ export class TlsFiles {
   constructor(settings: TlsSettings, options: TlsFilesOptions = {}) {
     this.#settings = settings
     this.#options = options
+    const { ownCrl, onTurnedAway } = options
+    this.#gate = new ClientGate({ crls: settings.crls ?? [], ownCrl, now: this.#now, onTurnedAway })
   }
 
   /**
@@ -44,6 +52,7 @@ export class TlsFiles {
   async open(): Promise<this> {
     this.#state = await this.#describeFiles()
     this.#material = await loadTls(this.#settings, this.#now)
+    await this.#gate.open(this.#material)
     for (const problem of this.#material.problems) this.#reported.add(this.#keyOf(problem))
     this.#timer = setInterval(() => void this.look(), this.#options.pollMs ?? POLL_MS)
     this.#timer.unref()
@@ -55,19 +64,33 @@ export class TlsFiles {
     return this.#material
   }
 
+  get asksForCertificates(): boolean {
+    return this.current().clientAuth !== 'no-client-cert'
+  }
+
   /** What health should say: new files that are not used, and an end that is near. */
   problems(): Problem[] {
     const refused = this.#refusal?.isReported ? this.#refusal.problem : undefined
-    return [refused, this.#findExpiry()].filter((problem) => problem !== undefined)
+    return [refused, this.#findExpiry(), ...this.#gate.problems()].filter((problem) => problem !== undefined)
   }
 
   /** Keeps a server up to date that was made with `current().options`, and enforces its client certificates. */
   attach(server: Server): void {
-    enforceClientAuth(server, this.current().clientAuth)
+    enforceClientAuth(server, this.current())
+    server.prependListener('secureConnection', (socket) => this.#gate.greet(socket, this.current()))
     if (this.#settings.challenges) endChallenges(server)
     server.setSecureContext(this.current().options) // the files may have changed since the server was made
     this.#servers.add(server)
     server.once('close', () => this.#servers.delete(server))
+  }
+
+  /**
+   * Whether who is at the other end of a connection may ask, as things stand now.
+   *
+   * @throws OciError that says what is wrong with the client certificate.
+   */
+  admit(socket: TLSSocket): Promise<void> {
+    return this.#gate.admit(socket, this.current())
   }
 
   /** Looks at the files now; looks that overlap are one. Never throws. */
@@ -88,25 +111,26 @@ export class TlsFiles {
     const state = await this.#describeFiles()
     if (state === this.#state) this.#refusal = undefined
     else await this.#tryLoad(state)
-    const expiry = this.#findExpiry()
-    if (expiry) this.#report(expiry)
+    await this.#gate.look()
+    for (const problem of [this.#findExpiry(), ...this.#gate.problems()]) if (problem) this.#report(problem)
   }
 
   async #tryLoad(state: string): Promise<void> {
     try {
       const material = await loadTls(this.#settings, this.#now)
       if ((await this.#describeFiles()) !== state) return // changed while being read: the next look sees it whole
-      this.#apply(material, state)
+      await this.#apply(material, state)
     } catch (error) {
       this.#refuse(state, error instanceof Error ? error : new Error(String(error)))
     }
   }
 
-  #apply(material: TlsMaterial, state: string): void {
+  async #apply(material: TlsMaterial, state: string): Promise<void> {
     for (const server of this.#servers) server.setSecureContext(material.options)
     this.#material = material
     this.#state = state
     this.#refusal = undefined
+    await this.#gate.change(material)
     this.#options.onChange?.(material)
     for (const problem of material.problems) this.#report(problem)
   }
@@ -147,13 +171,4 @@ export class TlsFiles {
   }
 
   readonly #now = (): number => (this.#options.now ?? Date.now)()
-}
-
-async function describeFile(path: string): Promise<string> {
-  try {
-    const { dev, ino, size, mtimeNs, ctimeNs } = await stat(path, { bigint: true })
-    return [dev, ino, size, mtimeNs, ctimeNs].join(':')
-  } catch (error) {
-    return String((error as NodeJS.ErrnoException).code)
-  }
 }

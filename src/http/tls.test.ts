@@ -8,13 +8,13 @@ import { type ConnectionOptions, connect } from 'node:tls'
 import { CertificateFolder, type TestCertificate } from '../../test/support/certificates.ts'
 import { enforceClientAuth, loadTls, type TlsMaterial, type TlsSettings } from './tls.ts'
 
-async function listen({ options, clientAuth }: TlsMaterial) {
+async function listen({ options, ...material }: TlsMaterial) {
   let requests = 0
   const server = createServer(options, (_request, response) => {
     requests++
     response.end('ok')
   })
-  enforceClientAuth(server, clientAuth)
+  enforceClientAuth(server, material)
   await once(server.listen(0, '127.0.0.1'), 'listening')
   return {
     port: (server.address() as AddressInfo).port,

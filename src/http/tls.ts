@@ -1,11 +1,12 @@
 import type { X509Certificate } from 'node:crypto'
 import { constants } from 'node:crypto'
-import { createSecureContext, getCiphers, type Server, type TLSSocket, type TlsOptions } from 'node:tls'
+import { createSecureContext, getCiphers, type Server, type TlsOptions } from 'node:tls'
 import type { ChallengeAnswers } from '../pki/acme/challenge-answers.ts'
 import { CertificateError } from '../pki/certificate-error.ts'
 import type { Problem } from '../pki/certificate-problems.ts'
 import { loadAuthorities, loadServerCertificate } from '../pki/server-certificate.ts'
 import { alpnOptions } from './challenge-handshake.ts'
+import { type ClientAuth, clientAuths, parseClientAuth } from './client-auth.ts'
 
 /** `http.tls` of the configuration, with Distribution's keys and values. */
 export interface TlsSettings {
@@ -13,30 +14,27 @@ export interface TlsSettings {
   readonly key: string
   readonly clientcas?: readonly string[] | undefined
   readonly clientauth?: string | undefined
+  /** Revocation lists of those CAs, and whether clients are let through the handshake to be told what is wrong with their certificate. */
+  readonly crls?: readonly string[] | undefined
+  readonly explain?: boolean | undefined
   readonly minimumtls?: string | undefined
   readonly ciphersuites?: readonly string[] | undefined
   /** Answers to the challenges of an ACME server, where they come as handshakes. */
   readonly challenges?: ChallengeAnswers | undefined
 }
 
-export type ClientAuth = (typeof CLIENT_AUTHS)[number]
-
 /** What a TLS server needs, read from the files that the settings name. */
 export interface TlsMaterial {
   /** For `https.createServer` and `server.setSecureContext`. */
   readonly options: TlsOptions
   readonly clientAuth: ClientAuth
+  /** Whether the handshake lets everybody through, since each request is judged and answered. */
+  readonly isExplained: boolean
+  /** The CAs whose client certificates are accepted. */
+  readonly authorities: readonly X509Certificate[]
   readonly leaf: X509Certificate
   readonly problems: readonly Problem[]
 }
-
-const CLIENT_AUTHS = [
-  'no-client-cert',
-  'request-client-cert',
-  'require-any-client-cert',
-  'verify-client-cert-if-given',
-  'require-and-verify-client-cert',
-] as const
 
 // ChaCha for clients without AES in hardware, who ask for it first; a renegotiation costs us more than the client, and only attackers ask for one.
 const SECURE_OPTIONS = constants.SSL_OP_PRIORITIZE_CHACHA | constants.SSL_OP_NO_RENEGOTIATION
@@ -78,22 +76,22 @@ export async function loadTls(settings: TlsSettings, now: () => number = Date.no
   const clientAuth = parseClientAuth(settings)
   const minVersion = parseMinimumVersion(settings.minimumtls)
   const { certificate, key, leaf, problems } = await loadServerCertificate(settings, now)
-  const clientcas = settings.clientcas ?? []
-  const ca = await Promise.all(clientcas.map(loadAuthorities))
+  const isExplained = settings.explain === true
+  const authorities = (await Promise.all((settings.clientcas ?? []).map(loadAuthorities))).flat()
   const options: TlsOptions = {
     cert: certificate,
     key,
-    ...(ca.length > 0 && { ca }),
+    ...(authorities.length > 0 && { ca: authorities.map(String) }),
     minVersion,
     ciphers: formatCiphers(settings, minVersion) + (problems.some(({ id }) => id === 'short-key') ? ':@SECLEVEL=0' : ''), // OpenSSL's own level refuses short keys
-    secureOptions: SECURE_OPTIONS,
+    secureOptions: SECURE_OPTIONS | (clientAuth === 'no-client-cert' ? 0 : constants.SSL_OP_NO_TICKET), // a resumed session has lost the intermediates
     ...alpnOptions(settings.challenges),
     handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
     requestCert: clientAuth !== 'no-client-cert',
-    rejectUnauthorized: clientAuth === 'require-and-verify-client-cert',
+    rejectUnauthorized: clientAuth === 'require-and-verify-client-cert' && !isExplained,
   }
   checkOptions(options, settings)
-  return { options, clientAuth, leaf, problems }
+  return { options, clientAuth, isExplained, authorities, leaf, problems }
 }
 
 /**
@@ -101,26 +99,14 @@ export async function loadTls(settings: TlsSettings, now: () => number = Date.no
  *
  * @NOTE Node itself knows only "ask" and "require and verify", and calls a connection without a certificate not `authorized`.
  */
-export function enforceClientAuth(server: Server, clientAuth: ClientAuth): void {
+export function enforceClientAuth(server: Server, { clientAuth, isExplained }: Pick<TlsMaterial, 'clientAuth' | 'isExplained'>): void {
+  if (isExplained) return
+  const { needs, verifies } = clientAuths[clientAuth]
   server.prependListener('secureConnection', (socket) => {
-    if (!isAccepted(socket, clientAuth)) socket.destroy()
+    const isGiven = socket.getPeerX509Certificate() !== undefined
+    const isAccepted = isGiven ? !verifies || socket.authorized : !needs
+    if (!isAccepted) socket.destroy()
   })
-}
-
-function isAccepted(socket: TLSSocket, clientAuth: ClientAuth): boolean {
-  if (clientAuth === 'no-client-cert' || clientAuth === 'request-client-cert') return true
-  const isGiven = socket.getPeerX509Certificate() !== undefined
-  if (clientAuth === 'require-any-client-cert') return isGiven
-  if (clientAuth === 'verify-client-cert-if-given') return !isGiven || socket.authorized
-  return isGiven && socket.authorized
-}
-
-function parseClientAuth({ clientauth, clientcas = [] }: TlsSettings): ClientAuth {
-  if (!clientauth) return clientcas.length > 0 ? 'require-and-verify-client-cert' : 'no-client-cert'
-  const known = CLIENT_AUTHS.slice(1).find((name) => name === clientauth)
-  if (!known)
-    throw new CertificateError(`http.tls.clientauth: unknown mode ${JSON.stringify(clientauth)}`, { hint: `use one of ${CLIENT_AUTHS.slice(1).join(', ')}` })
-  return known
 }
 
 function parseMinimumVersion(text: string | undefined): 'TLSv1.2' | 'TLSv1.3' {

@@ -17,6 +17,13 @@ export function createMetrics() {
     ...collectionMetrics(registers),
     /** What became of credentials: outcome `accepted` or `refused`. */
     authentications: new Counter({ name: 'registry_auth_total', help: 'Credentials checked, by outcome.', labelNames: ['outcome'], registers }),
+    /** Connections whose client certificate was refused; reason such as `revoked`. */
+    clientsTurnedAway: new Counter({
+      name: 'registry_tls_clients_turned_away_total',
+      help: 'Connections whose client certificate was refused at a request, by reason.',
+      labelNames: ['reason'],
+      registers,
+    }),
     /** Seconds since 1970; 0 where there is no TLS. */
     certificateExpiry: new Gauge({ name: 'registry_tls_certificate_expiry_timestamp_seconds', help: 'End of validity of the server certificate.', registers }),
     ...acmeMetrics(registers),

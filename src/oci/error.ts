@@ -31,6 +31,8 @@ export type OciErrorCode = keyof typeof ociErrors
 export interface OciErrorOptions {
   /** Overrides the code's usual status, for example 413 for a manifest that is too large. */
   readonly status?: number
+  /** Takes the place of the code's message, where a person must read the reason: most clients show nothing else. */
+  readonly message?: string
   /** Headers the answer must carry, for example `Range` of a 416. */
   readonly headers?: Readonly<Record<string, string>>
   /** Further errors of the same answer; the status is that of the first. */
@@ -47,7 +49,7 @@ export class OciError extends Error {
   readonly others: readonly OciError[]
 
   constructor(code: OciErrorCode, detail?: unknown, options: OciErrorOptions = {}) {
-    super(ociErrors[code].message, 'cause' in options ? { cause: options.cause } : undefined)
+    super(options.message ?? ociErrors[code].message, 'cause' in options ? { cause: options.cause } : undefined)
     this.name = 'OciError'
     this.code = code
     this.detail = detail

@@ -14,6 +14,11 @@ export function parsePem(text: string): PemBlock[] {
   return [...text.matchAll(BLOCK)].map(([block, label = '']) => ({ label, text: `${block.replaceAll('\r\n', '\n')}\n` }))
 }
 
+/** The bytes between a block's lines. */
+export function decodePem({ text }: PemBlock): Buffer {
+  return Buffer.from(text.replaceAll(/-----[^-]+-----/g, ''), 'base64')
+}
+
 export function isCertificate(block: PemBlock): boolean {
   return block.label === 'CERTIFICATE'
 }

@@ -47,14 +47,12 @@ export function refuseProblems(problems: readonly Problem[]): void {
 /**
  * Reads a file of certificates to verify others with, such as `clientcas`.
  *
- * @returns PEM of all certificates in the file.
  * @throws CertificateError if the file cannot be read or holds no certificate.
  */
-export async function loadAuthorities(path: string): Promise<string> {
+export async function loadAuthorities(path: string): Promise<X509Certificate[]> {
   const blocks = (await readPem(path, 'client CA file')).filter(isCertificate)
   if (blocks.length === 0) throw noCertificate(path)
-  for (const block of blocks) parseCertificate(block, path)
-  return blocks.map((block) => block.text).join('')
+  return blocks.map((block) => parseCertificate(block, path))
 }
 
 function parseCertificate(block: PemBlock, path: string): X509Certificate {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { CertificateProfile } from '../../src/pki/ledger.ts'
 import { parseCertificateNames } from '../../src/pki/names.ts'
+import { formatRevocationList, signRevocationList } from '../../src/pki/revocation-list.ts'
 import { signCertificate } from '../../src/pki/sign-certificate.ts'
 
 /** A certificate and its key, on disk and as PEM. */
@@ -51,6 +52,15 @@ export class CertificateFolder {
       notAfter: options.notAfter ?? new Date(Date.now() + 60 * DAY_MS),
     })
     return this.write(name, signed.toString(), key.export({ type: 'pkcs8', format: 'pem' }).toString())
+  }
+
+  /** A revocation list of `issuer` with these certificates on it, as DER and as PEM. */
+  revocationList(issuer: TestCertificate, revoked: readonly TestCertificate[], nextUpdate = new Date(Date.now() + 30 * DAY_MS)): { der: Buffer; pem: string } {
+    const signer = { key: createPrivateKey(issuer.keyText), certificate: new X509Certificate(issuer.cert) }
+    const at = new Date(Date.now() - DAY_MS)
+    const entries = revoked.map(({ cert }) => ({ serial: new X509Certificate(cert).serialNumber, at }))
+    const der = signRevocationList(signer, { number: 1, thisUpdate: at, nextUpdate, revoked: entries })
+    return { der, pem: formatRevocationList(der) }
   }
 
   async write(name: string, cert: string, keyText: string): Promise<TestCertificate> {

@@ -1,0 +1,97 @@
+import { type KeyObject, verify } from 'node:crypto'
+import { CertificateError } from './certificate-error.ts'
+import { type DerValue, readChildren, readDer, readObjectIdentifier } from './der.ts'
+import { decodePem, parsePem } from './pem.ts'
+
+/** The certificates that a CA has taken back: a revocation list (RFC 5280, section 5), read. */
+export interface RevokedCertificates {
+  readonly thisUpdate: Date
+  /** When a newer list is promised. */
+  readonly nextUpdate: Date | undefined
+  /** Serial numbers as `X509Certificate.serialNumber` writes them. */
+  readonly serials: ReadonlySet<string>
+  /** Whether the CA with this key made the list. */
+  isSignedBy(key: KeyObject): boolean
+}
+
+const [INTEGER, UTC_TIME, GENERALIZED_TIME, SEQUENCE] = [0x02, 0x17, 0x18, 0x30]
+const TIMES = [UTC_TIME, GENERALIZED_TIME]
+
+/**
+ * Reads the lists of a file: PEM, one after another, or one as DER. Quick also for tens of thousands of entries.
+ *
+ * @param path names the file in errors.
+ * @throws CertificateError if there is no list, or one that cannot be parsed.
+ */
+export function parseRevokedCertificates(bytes: Buffer, path: string): RevokedCertificates[] {
+  try {
+    const lists = bytes[0] === SEQUENCE ? [bytes] : parsePem(bytes.toString('latin1')).filter(isRevocationList).map(decodePem)
+    if (lists.length > 0) return lists.map(parseList)
+  } catch (cause) {
+    throw new CertificateError(`${path} holds a revocation list that cannot be parsed`, {
+      hint: `look at it with: openssl crl -noout -text -in ${path}`,
+      cause,
+    })
+  }
+  throw new CertificateError(`${path} holds no revocation list, neither as PEM nor as DER`, { hint: 'give a file that begins with -----BEGIN X509 CRL-----' })
+}
+
+function isRevocationList({ label }: { readonly label: string }): boolean {
+  return label === 'X509 CRL'
+}
+
+/** CertificateList, RFC 5280 5.1. */
+function parseList(der: Buffer): RevokedCertificates {
+  const [signed, algorithm, signature] = readChildren(readDer(der))
+  if (!signed || !algorithm || !signature) throw new RangeError('a revocation list has three parts')
+  const parts = readChildren(signed)
+  const [, , thisUpdate, ...rest] = parts[0]?.tag === INTEGER ? parts.slice(1) : parts // without the version
+  if (!thisUpdate) throw new RangeError('a revocation list has a date')
+  const revoked = rest.find(({ tag }) => tag === SEQUENCE)
+  return {
+    thisUpdate: parseTime(thisUpdate),
+    nextUpdate: rest[0] && TIMES.includes(rest[0].tag) ? parseTime(rest[0]) : undefined,
+    serials: new Set(revoked && readChildren(revoked).map(({ content }) => formatSerial(readDer(content)))),
+    isSignedBy: (key) => isSigned(signed.raw, key, readAlgorithm(algorithm), signature.content.subarray(1)), // the bits that the last byte lacks come first: none
+  }
+}
+
+function formatSerial({ content }: DerValue): string {
+  return content
+    .toString('hex')
+    .toUpperCase()
+    .replace(/^(?:00)+(?=.)/, '')
+}
+
+/** UTCTime has two digits for a year from 1950 to 2049 (RFC 5280 5.1.2.4). */
+function parseTime({ tag, content }: DerValue): Date {
+  const text = content.toString('latin1')
+  const whole = tag === UTC_TIME ? `${Number(text.slice(0, 2)) < 50 ? '20' : '19'}${text}` : text
+  const [, year, month, day, hour, minute, second] = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/.exec(whole) ?? []
+  if (year === undefined) throw new RangeError('a date that is none')
+  return new Date(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`)
+}
+
+/** The digest of each way to sign that CAs use; what is not here verifies with nothing. */
+const DIGESTS: ReadonlyMap<string, string | undefined> = new Map([
+  ['1.2.840.10045.4.3.2', 'sha256'], // ecdsa-with-SHA256
+  ['1.2.840.10045.4.3.3', 'sha384'],
+  ['1.2.840.10045.4.3.4', 'sha512'],
+  ['1.2.840.113549.1.1.11', 'sha256'], // sha256WithRSAEncryption
+  ['1.2.840.113549.1.1.12', 'sha384'],
+  ['1.2.840.113549.1.1.13', 'sha512'],
+  ['1.3.101.112', undefined], // Ed25519 hashes by itself
+])
+
+function readAlgorithm(algorithm: DerValue): string {
+  return readObjectIdentifier(readDer(algorithm.content))
+}
+
+function isSigned(bytes: Buffer, key: KeyObject, algorithm: string, signature: Buffer): boolean {
+  if (!DIGESTS.has(algorithm)) return false
+  try {
+    return verify(DIGESTS.get(algorithm), bytes, key, signature)
+  } catch {
+    return false // a key of another kind
+  }
+}
