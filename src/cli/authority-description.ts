@@ -23,7 +23,7 @@ export function describeAuthority(certificate: X509Certificate, directory: strin
   const constraints = readNameConstraints(certificate)
   return {
     subject: formatSubject(readSubject(certificate)),
-    sha256: certificate.fingerprint256.replaceAll(':', '').toLowerCase(),
+    sha256: plainFingerprint(certificate),
     serial: certificate.serialNumber.toLowerCase(),
     key: describeKey(certificate.publicKey),
     notBefore: certificate.validFromDate.toISOString(),
@@ -32,4 +32,14 @@ export function describeAuthority(certificate: X509Certificate, directory: strin
     certificate: paths.certificate,
     bundle: paths.bundle,
   }
+}
+
+/** SHA-256 as `sha256sum` of the DER prints it. */
+export function plainFingerprint({ fingerprint256 }: X509Certificate): string {
+  return fingerprint256.replaceAll(':', '').toLowerCase()
+}
+
+/** A line for each thing to know. */
+export function formatAuthority(authority: AuthorityDescription): string[] {
+  return Object.entries(authority).map(([name, value]) => `${name.padEnd(12)} ${value}`)
 }

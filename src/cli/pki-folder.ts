@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
-import { type Command, Option } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import { openCertificateLedger } from '../metadata/certificate-ledger.ts'
 import { authorityPaths } from '../pki/authority-files.ts'
 import type { Ledger } from '../pki/ledger.ts'
@@ -42,6 +42,12 @@ export async function withLedger<T>(directory: string, work: (ledger: Ledger) =>
   } finally {
     ledger.close()
   }
+}
+
+export function parseDays(text: string): number {
+  const days = Number(text)
+  if (Number.isInteger(days) && days > 0 && days <= 36_500) return days
+  throw new InvalidArgumentError('give a number of days, for example 365')
 }
 
 /** Prints one JSON document, or lines for people. */

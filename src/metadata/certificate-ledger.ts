@@ -3,7 +3,7 @@ import { dirname } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Selectable } from 'kysely'
 import { CertificateError } from '../pki/certificate-error.ts'
-import type { CertificateProfile, Ledger, LedgerEntry, LedgerPen, RevocationReason } from '../pki/ledger.ts'
+import { type CertificateProfile, type Ledger, type LedgerEntry, type LedgerPen, plainSerial, type RevocationReason } from '../pki/ledger.ts'
 import { Database } from './database.ts'
 import { LEDGER_MIGRATIONS, type LedgerTables } from './tables.ts'
 
@@ -139,14 +139,6 @@ function readRow(row: Row): LedgerEntry {
     pem: row.pem,
     ...(row.revoked_at !== null && { revokedAt: new Date(row.revoked_at), reason: (row.reason ?? 'unspecified') as RevocationReason }),
   }
-}
-
-/** One spelling for `00:AB:1F`, `AB1F` and `ab1f`. */
-function plainSerial(serial: string): string {
-  return serial
-    .toLowerCase()
-    .replaceAll(':', '')
-    .replace(/^0+(?=.)/, '')
 }
 
 function openDatabase(path: string): LedgerDatabase {

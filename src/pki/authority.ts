@@ -1,16 +1,16 @@
 import type { KeyObject, X509Certificate } from 'node:crypto'
-import { createPublicKey } from 'node:crypto'
-import { authorityPaths, findAuthorityCertificate, findText, readAuthorityCertificate, readAuthorityKey } from './authority-files.ts'
+import { existsSync } from 'node:fs'
+import { rename } from 'node:fs/promises'
+import { type AuthorityPair, authorityPaths, findAuthorityCertificate, findText, readAuthorityCertificate, readAuthorityKey } from './authority-files.ts'
 import { CertificateError } from './certificate-error.ts'
-import { certificateNames, readSubject } from './certificate-parts.ts'
-import { type DistinguishedName, formatSubject } from './distinguished-name.ts'
+import type { CertificateRequest } from './certificate-request.ts'
 import { makePrivateFolder, writeFileDurably, writeFolderDurably } from './durable-files.ts'
-import { type AskPassphrase, formatKey } from './key-file.ts'
-import { type KeyKind, makeKey } from './key-kind.ts'
+import type { AskPassphrase } from './key-file.ts'
 import { CLOCK_SKEW_MS, DAY_MS, type LeafRequest, planLeaf } from './leaf-certificate.ts'
-import type { CertificateProfile, Ledger, LedgerEntry, LedgerPen, RevocationReason } from './ledger.ts'
-import type { NameConstraints } from './name-constraints.ts'
+import type { Ledger, LedgerEntry, LedgerPen, RevocationReason } from './ledger.ts'
+import { ledgerEntry } from './ledger-entry.ts'
 import { formatRevocationList, signRevocationList } from './revocation-list.ts'
+import { makeRoot, type RootRequest } from './root-certificate.ts'
 import { signCertificate } from './sign-certificate.ts'
 
 export interface AuthorityOptions {
@@ -22,19 +22,9 @@ export interface AuthorityOptions {
   readonly now?: () => number
 }
 
-export interface NewAuthority extends AuthorityOptions {
-  /** The CN, cut to 64 characters. */
-  readonly name: string
-  /** What stands before the CN. A CN in it takes the place of the name. */
-  readonly subject?: DistinguishedName
-  /** `ec:p256` without it. */
-  readonly kind?: KeyKind
-  /** 3650 without it. */
-  readonly days?: number
-  /** The only names it may vouch for. */
-  readonly permit?: NameConstraints
-  /** Encrypts the key. */
-  readonly passphrase?: string
+export interface NewAuthority extends AuthorityOptions, RootRequest {
+  /** Puts a CA that is there already aside, as `ca.backup-DATE`, instead of refusing. */
+  readonly replace?: boolean
 }
 
 export interface Issued {
@@ -53,26 +43,35 @@ export interface RevocationList {
   readonly size: number
 }
 
-const CA_DAYS = 3650
 const LIST_DAYS = 30
 
 /**
- * Makes a CA in a folder that has none. Files are durable on return.
+ * Makes a CA. Files are durable on return.
  *
- * @throws CertificateError if there is a CA already, which is never overwritten.
+ * @throws CertificateError if there is a CA already, unless it is to be replaced.
  */
 export async function createAuthority(options: NewAuthority): Promise<Authority> {
   const paths = authorityPaths(options.directory)
+  const now = (options.now ?? Date.now)()
   await makePrivateFolder(options.directory)
   await options.ledger.exclusively(async (pen) => {
-    if ((await findText(paths.certificate)) !== undefined || (await findText(paths.key)) !== undefined) {
-      throw new CertificateError(`there is a CA in ${paths.folder} already`, { hint: 'use it, name another folder with --pki DIR, or replace it with --force' })
-    }
-    const { certificate, files } = await makeRoot(options)
+    await makeRoom(paths, now, options.replace === true)
+    const { certificate, files } = await makeRoot(options, now)
     await writeFolderDurably(paths.folder, { ...files, 'bundle.crt': { text: certificate.toString(), mode: 0o644 } })
     pen.add(ledgerEntry(certificate, 'authority'))
   })
   return openAuthority(options)
+}
+
+/** Sees to it that no CA is in the way. What clients may still trust is kept, not removed. */
+async function makeRoom({ folder }: AuthorityPair, now: number, mayReplace: boolean): Promise<void> {
+  if (!existsSync(folder)) return
+  if (!mayReplace) {
+    throw new CertificateError(`there is a CA in ${folder} already`, {
+      hint: 'use it, name another folder with --pki DIR, or put it aside with --force: all clients must then be told to trust the new one',
+    })
+  }
+  await rename(folder, `${folder}.backup-${new Date(now).toISOString().replace(/[-:]|\.\d+/g, '')}`)
 }
 
 /** Opens the CA of a folder. Its key is read when something must be signed, not before. @throws CertificateError if there is none. */
@@ -113,10 +112,19 @@ export class Authority {
     return this.#options.ledger.exclusively((pen) => this.issueWith(pen, request))
   }
 
+  /**
+   * Signs the request of somebody with a key of his own: his names and subject, and nothing else that it asks for.
+   *
+   * @throws CertificateError as {@link issue} does.
+   */
+  sign({ names, subject, publicKey }: CertificateRequest, profile: LeafRequest['profile'], days?: number): Promise<Issued> {
+    return this.issue({ profile, names, subject, publicKey, ...(days !== undefined && { days }) })
+  }
+
   /** As {@link issue}, for who holds the ledger already. */
   async issueWith(pen: LedgerPen, request: LeafRequest): Promise<Issued> {
     const { content, warnings } = planLeaf(this.certificate, request, this.#now())
-    const certificate = await signCertificate({ key: await this.#readKey(), certificate: this.certificate }, content)
+    const certificate = signCertificate({ key: await this.#readKey(), certificate: this.certificate }, content)
     const entry = ledgerEntry(certificate, request.profile)
     pen.add(entry)
     return { certificate, entry, warnings }
@@ -194,42 +202,5 @@ export class Authority {
 
   #now(): number {
     return (this.#options.now ?? Date.now)()
-  }
-}
-
-type Files = Readonly<Record<'ca.crt' | 'ca.key', { text: string; mode: number }>>
-
-/** A new root and the two files it is kept in. */
-async function makeRoot(options: NewAuthority): Promise<{ certificate: X509Certificate; files: Files }> {
-  const now = (options.now ?? Date.now)()
-  const key = await makeKey(options.kind ?? 'ec:p256')
-  const subject = options.subject ?? []
-  const hasName = subject.some(({ type }) => type === 'CN')
-  const certificate = await signCertificate(
-    { key },
-    {
-      profile: 'authority',
-      subject: hasName ? subject : [...subject, { type: 'CN', value: options.name.slice(0, 64) }],
-      publicKey: createPublicKey(key),
-      ...(options.permit && { constraints: options.permit }),
-      notBefore: new Date(now - CLOCK_SKEW_MS),
-      notAfter: new Date(now + (options.days ?? CA_DAYS) * DAY_MS),
-    },
-  )
-  const keyText = await formatKey(key, options.passphrase)
-  return { certificate, files: { 'ca.key': { text: keyText, mode: 0o600 }, 'ca.crt': { text: certificate.toString(), mode: 0o644 } } }
-}
-
-/** What the ledger keeps of a certificate. */
-function ledgerEntry(certificate: X509Certificate, profile: CertificateProfile): LedgerEntry {
-  return {
-    serial: certificate.serialNumber.toLowerCase(),
-    profile,
-    names: certificateNames(certificate),
-    subject: formatSubject(readSubject(certificate)),
-    notBefore: certificate.validFromDate,
-    notAfter: certificate.validToDate,
-    fingerprint256: certificate.fingerprint256,
-    pem: certificate.toString(),
   }
 }

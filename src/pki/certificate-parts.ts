@@ -1,7 +1,7 @@
 import type { X509Certificate } from 'node:crypto'
-import { formatAddress } from './address.ts'
-import { type DerValue, objectIdentifier, readChildren, readDer, readObjectIdentifier } from './der.ts'
-import { attributeName, type DistinguishedName } from './distinguished-name.ts'
+import { addressBytes, formatAddress } from './address.ts'
+import { type DerValue, encode, objectIdentifier, readChildren, readDer, readObjectIdentifier, sequence, set } from './der.ts'
+import { attributeIdentifier, attributeName, type DistinguishedName } from './distinguished-name.ts'
 import { type CertificateName, formatCertificateName } from './names.ts'
 
 /** The subject as it stands in the certificate, DER: what issuers of others must repeat byte by byte. */
@@ -16,7 +16,7 @@ export function readSubject(certificate: X509Certificate): DistinguishedName {
 }
 
 /** A distinguished name from its DER. */
-function readDistinguishedName(der: Buffer): DistinguishedName {
+export function readDistinguishedName(der: Buffer): DistinguishedName {
   const pairs = readChildren(readDer(der)).flatMap(readChildren).map(readChildren)
   return pairs.map(([type, value]) => ({ type: attributeName(readObjectIdentifier(type as DerValue)), value: readText(value as DerValue) }))
 }
@@ -28,21 +28,51 @@ export function certificateNames(certificate: X509Certificate): string[] {
 }
 
 /** The host names, addresses and URIs of a subjectAltName, DER; other kinds are left out. */
-function readGeneralNames(der: Buffer): CertificateName[] {
+export function readGeneralNames(der: Buffer): CertificateName[] {
   return readChildren(readDer(der)).flatMap(({ tag, content }): CertificateName[] => {
-    if (tag === 0x82) return [{ kind: 'dns', value: content.toString('latin1') }]
-    if (tag === 0x86) return [{ kind: 'uri', value: content.toString('latin1') }]
-    return tag === 0x87 ? [{ kind: 'ip', value: formatAddress(content) }] : []
+    if (tag === GENERAL_NAME.dns) return [{ kind: 'dns', value: content.toString('latin1') }]
+    if (tag === GENERAL_NAME.uri) return [{ kind: 'uri', value: content.toString('latin1') }]
+    return tag === GENERAL_NAME.ip ? [{ kind: 'ip', value: formatAddress(content) }] : []
+  })
+}
+
+/** A distinguished name as certificates hold it, DER. */
+export function encodeSubject(subject: DistinguishedName): Buffer {
+  return sequence(
+    ...subject.map(({ type, value }) => set(sequence(objectIdentifier(attributeIdentifier(type)), encode(stringTag(type, value), Buffer.from(value))))),
+  )
+}
+
+/** A subjectAltName, DER: the reverse of {@link readGeneralNames}. */
+export function encodeGeneralNames(names: readonly CertificateName[]): Buffer {
+  return sequence(...names.map(({ kind, value }) => encode(GENERAL_NAME[kind], kind === 'ip' ? addressBytes(value) : Buffer.from(value, 'latin1'))))
+}
+
+export interface CertificateExtension {
+  readonly oid: string
+  /** What it holds, DER. */
+  readonly value: Buffer
+  /** All of it, DER, whether it is critical included. */
+  readonly raw: Buffer
+}
+
+/** The extensions of a certificate, in its order. */
+export function readExtensions(certificate: X509Certificate): CertificateExtension[] {
+  const list = certificateFields(certificate).find(({ tag }) => tag === EXTENSIONS)
+  return list ? readExtensionList(readDer(list.content)) : []
+}
+
+/** The extensions in a list of them, be it of a certificate or a request. */
+export function readExtensionList(list: DerValue): CertificateExtension[] {
+  return readChildren(list).map((item) => {
+    const parts = readChildren(item) as [DerValue, ...DerValue[]]
+    return { oid: readObjectIdentifier(parts[0]), value: (parts.at(-1) as DerValue).content, raw: item.raw }
   })
 }
 
 /** What an extension holds, DER; `undefined` where the certificate has none of that identifier. */
 export function findExtension(certificate: X509Certificate, oid: string): Buffer | undefined {
-  const list = certificateFields(certificate).find(({ tag }) => tag === EXTENSIONS)
-  if (!list) return undefined
-  const wanted = objectIdentifier(oid)
-  const parts = readChildren(readDer(list.content)).map(readChildren)
-  return parts.find(([id]) => id?.raw.equals(wanted))?.at(-1)?.content
+  return readExtensions(certificate).find((extension) => extension.oid === oid)?.value
 }
 
 /** The subject key identifier: `undefined` in certificates of `openssl req -x509` without a configuration. */
@@ -59,7 +89,17 @@ function certificateFields({ raw }: X509Certificate): DerValue[] {
   return readChildren(signed as DerValue)
 }
 
+const GENERAL_NAME = { dns: 0x82, uri: 0x86, ip: 0x87 } as const // RFC 5280, 4.2.1.6
+const PRINTABLE_STRING = 0x13
+const UTF8_STRING = 0x0c
+const IA5_STRING = 0x16
 const BMP_STRING = 0x1e
+
+/** RFC 5280, appendix A.1: a country is printable, a domain component and an address of mail are IA5. */
+function stringTag(type: string, value: string): number {
+  if (type === 'DC' || type === 'emailAddress') return IA5_STRING
+  return type === 'C' || /^[A-Za-z0-9 '()+,./:=?-]*$/.test(value) ? PRINTABLE_STRING : UTF8_STRING
+}
 
 function readText({ tag, content }: DerValue): string {
   return tag === BMP_STRING ? Buffer.from(content).swap16().toString('utf16le') : content.toString('utf8')

@@ -11,6 +11,7 @@ const TAG = {
   utcTime: 0x17,
   time: 0x18,
   sequence: 0x30,
+  set: 0x31,
 }
 
 export interface DerValue {
@@ -51,6 +52,10 @@ export function sequence(...parts: readonly Uint8Array[]): Buffer {
   return encode(TAG.sequence, ...parts)
 }
 
+export function set(...parts: readonly Uint8Array[]): Buffer {
+  return encode(TAG.set, ...parts)
+}
+
 /** `[number]` around other values. */
 export function explicit(number: number, ...parts: readonly Uint8Array[]): Buffer {
   return encode(0xa0 | number, ...parts)
@@ -75,6 +80,16 @@ export function bitString(bytes: Uint8Array): Buffer {
   return encode(TAG.bitString, Buffer.of(0), bytes)
 }
 
+/** A BIT STRING of single bits, by their numbers below 8; trailing zeros are left out: X.690, 11.2.2. */
+export function flags(bits: readonly number[]): Buffer {
+  const byte = bits.reduce((sum, bit) => sum | (0x80 >> bit), 0)
+  return encode(TAG.bitString, Buffer.of(7 - Math.max(...bits), byte))
+}
+
+export function boolean(value: boolean): Buffer {
+  return encode(TAG.boolean, Buffer.of(value ? 0xff : 0))
+}
+
 export function nothing(): Buffer {
   return encode(TAG.null)
 }
@@ -87,13 +102,15 @@ export function objectIdentifier(dotted: string): Buffer {
 
 /** The dotted form of an object identifier. */
 export function readObjectIdentifier({ content }: DerValue): string {
-  const [first = 0, ...rest] = content.reduce<number[]>((numbers, byte, index) => {
-    const isNew = index > 0 && ((content[index - 1] ?? 0) & 0x80) === 0
-    const before = isNew ? 0 : (numbers.pop() ?? 0)
-    numbers.push(before * 128 + (byte & 0x7f))
-    return numbers
-  }, [])
-  return [Math.min(2, Math.floor(first / 40)), first - 40 * Math.min(2, Math.floor(first / 40)), ...rest].join('.')
+  const numbers: number[] = []
+  for (let at = 0; at < content.length; at++) {
+    let number = 0
+    while ((content[at] ?? 0) & 0x80) number = number * 128 + ((content[at++] ?? 0) & 0x7f)
+    numbers.push(number * 128 + (content[at] ?? 0))
+  }
+  const [first = 0, ...rest] = numbers
+  const root = Math.min(2, Math.floor(first / 40)) // the first number holds two: X.690, 8.19.4
+  return [root, first - 40 * root, ...rest].join('.')
 }
 
 /** UTCTime until 2049, then GeneralizedTime: RFC 5280, 4.1.2.5. */
@@ -103,7 +120,7 @@ export function time(date: Date): Buffer {
 }
 
 export function extension(oid: string, isCritical: boolean, value: Uint8Array): Buffer {
-  const critical = isCritical ? [encode(TAG.boolean, Buffer.of(0xff))] : []
+  const critical = isCritical ? [boolean(true)] : []
   return sequence(objectIdentifier(oid), ...critical, octetString(value))
 }
 

@@ -56,3 +56,11 @@ export interface Ledger {
   exclusively<T>(work: (pen: LedgerPen) => Promise<T>): Promise<T>
   close(): void
 }
+
+/** One spelling for a serial: `00:AB:1F`, `AB1F` and `ab1f` are `ab1f`. */
+export function plainSerial(serial: string): string {
+  return serial
+    .toLowerCase()
+    .replaceAll(':', '')
+    .replace(/^0+(?=.)/, '')
+}

@@ -45,6 +45,12 @@ export function constraintsFor(names: readonly CertificateName[]): NameConstrain
   return { domains: unique([...domains, ...LOOPBACK.domains]), networks: [...networks, ...LOOPBACK.networks] }
 }
 
+/** What either permits. @NOTE A kind that one of them does not limit stays unlimited. */
+export function joinConstraints(a: NameConstraints, b: NameConstraints): NameConstraints {
+  const join = (one: readonly string[], other: readonly string[]) => (one.length === 0 || other.length === 0 ? [] : unique([...one, ...other]))
+  return { domains: join(a.domains, b.domains), networks: join(a.networks, b.networks) }
+}
+
 /** Whether clients accept the name from a CA with these constraints. */
 export function permits(constraints: NameConstraints | undefined, { kind, value }: CertificateName): boolean {
   if (!constraints || kind === 'uri') return true

@@ -106,15 +106,25 @@ test('a certificate never outlives its CA', async () => {
   assert.equal(late.notAfter.getTime(), START + 3650 * DAY_MS)
 })
 
-for (const name of ['ca.crt', 'ca.key']) {
-  test(`without ${name} no new CA is made`, async () => {
+for (const [name, why, change] of [
+  ['ca.crt', 'is there', {}],
+  ['ca.key', 'must be renewed', { days: 61 }],
+] as const) {
+  test(`without ${name} no new CA is made when the certificate ${why}`, async () => {
     await using folder = await CertificateFolder.make()
     const made = await ensure(folder)
     await rm(join(folder.path, 'pki/ca', name))
-    await assert.rejects(ensure(folder), { message: new RegExp(`${name} is missing`), hint: /backup/ })
+    await assert.rejects(ensure(folder, change), { message: new RegExp(`${name} is missing`), hint: /backup/ })
     assert.equal((await read(made.certificatePath)).fingerprint256, made.fingerprints.certificate)
   })
 }
+
+test('a CA key that is kept elsewhere is not missed while the certificate lasts', async () => {
+  await using folder = await CertificateFolder.make()
+  const made = await ensure(folder)
+  await rm(join(folder.path, 'pki/ca/ca.key'))
+  assert.equal((await ensure(folder, { days: 59 })).fingerprints.certificate, made.fingerprints.certificate)
+})
 
 test('without the whole CA folder no new CA is made', async () => {
   await using folder = await CertificateFolder.make()
@@ -128,13 +138,13 @@ test('a CA key of another CA is refused', async () => {
   const made = await ensure(folder)
   const other = await folder.issue('other', { profile: 'authority', names: [] })
   await writeFile(made.caPath.replace(/crt$/, 'key'), other.keyText)
-  await assert.rejects(ensure(folder), { message: /is not the key/ })
+  await assert.rejects(ensure(folder, { days: 61 }), { message: /is not the key/ })
 })
 
 test('a CA that is over is refused, not replaced', async () => {
   await using folder = await CertificateFolder.make()
   await ensure(folder)
-  await assert.rejects(ensure(folder, { days: 3651 }), { message: /the CA .* ends on/, hint: /lacre ca renew/ })
+  await assert.rejects(ensure(folder, { days: 3651 }), { message: /the CA ends on/, hint: /lacre ca renew/ })
 })
 
 test('no names are refused', async () => {

@@ -1,28 +1,24 @@
 import { createPrivateKey, createPublicKey, type KeyObject, type X509Certificate } from 'node:crypto'
 import { rename } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { type Authority, createAuthority, openAuthority } from './authority.ts'
-import { authorityPaths, findText, parseCertificate, parseOr, readAuthorityKey } from './authority-files.ts'
+import { type Authority, type AuthorityOptions, createAuthority, openAuthority } from './authority.ts'
+import { authorityPaths, findText, parseCertificate, parseOr } from './authority-files.ts'
 import { CertificateError } from './certificate-error.ts'
 import { certificateNames } from './certificate-parts.ts'
 import { makePrivateFolder, writeFileDurably } from './durable-files.ts'
 import { formatKey } from './key-file.ts'
 import { makeKey, spkiPin } from './key-kind.ts'
 import { DAY_MS } from './leaf-certificate.ts'
-import type { Ledger, LedgerPen } from './ledger.ts'
+import type { LedgerPen } from './ledger.ts'
 import { constraintsFor, permits, readNameConstraints } from './name-constraints.ts'
 import { type CertificateName, formatCertificateName, parseCertificateNames } from './names.ts'
 
-export interface SelfMadeOptions {
-  /** The folder of the authority; `server/` in it holds the server's own certificate. Made if it is not there. */
-  readonly directory: string
-  /** That of the directory. */
-  readonly ledger: Ledger
+/** The folder of the authority is made if it is not there; `server/` in it holds the server's own certificate. */
+export interface SelfMadeOptions extends AuthorityOptions {
   /** Host names and addresses that clients use; the first names the CA. */
   readonly names: readonly string[]
   /** Names that nobody asked for by name: left out where the CA may not vouch for them. */
   readonly otherNames?: readonly string[]
-  readonly now?: () => number
 }
 
 export interface SelfMadeCertificate {
@@ -43,9 +39,9 @@ const RENEW_BEFORE_MS = 30 * DAY_MS
 /**
  * Sees to it that there is a CA of our own and a server certificate signed by it for exactly these names.
  * What is valid stays; the server's certificate is renewed, with the same key, 30 days before its end or when the names change.
- * The CA is made once and never replaced. All files are durable on return.
+ * The CA is made once and never replaced; its key is needed only when something must be signed. All files are durable on return.
  *
- * @throws CertificateError if a name is no name, or the CA that clients trust is incomplete, foreign or over.
+ * @throws CertificateError if a name is no name, or the CA must sign and is incomplete, foreign or over.
  */
 export async function ensureServerCertificate(options: SelfMadeOptions): Promise<SelfMadeCertificate> {
   const now = (options.now ?? Date.now)()
@@ -92,25 +88,13 @@ async function ensureLeaf(authority: Authority, pen: LedgerPen, wanted: Wanted):
 async function ensureAuthority(options: SelfMadeOptions, names: readonly CertificateName[]): Promise<Authority> {
   const paths = authorityPaths(options.directory)
   const [certificate, key, leaf] = [await findText(paths.certificate), await findText(paths.key), await findText(serverPaths(options.directory).certificate)]
-  if (certificate !== undefined) return checkAuthority(options)
+  if (certificate !== undefined) return openAuthority(options)
   if (key === undefined && leaf === undefined) {
     const permit = constraintsFor(names)
     return createAuthority({ ...options, name: authorityName(names, options.now ?? Date.now), ...(permit && { permit }) })
   }
   throw new CertificateError(`the CA in ${paths.folder} is incomplete: ${paths.certificate} is missing`, {
     hint: `restore ${paths.folder} from a backup; or, to begin anew with a CA that all clients must be told to trust, remove ${options.directory}`,
-  })
-}
-
-/** A CA that is over can sign nothing, even if the server's certificate is not. */
-async function checkAuthority(options: SelfMadeOptions): Promise<Authority> {
-  const authority = await openAuthority(options)
-  const paths = authorityPaths(options.directory)
-  await readAuthorityKey(paths, authority.certificate)
-  const now = (options.now ?? Date.now)()
-  if (authority.certificate.validToDate.getTime() >= now + DAY_MS) return authority
-  throw new CertificateError(`the CA ${paths.certificate} ends on ${authority.certificate.validToDate.toISOString()}`, {
-    hint: 'renew it with the same key, and give the new certificate to all clients: lacre ca renew',
   })
 }
 

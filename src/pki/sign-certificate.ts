@@ -1,8 +1,23 @@
-import { createHash, type KeyObject, randomBytes, type webcrypto, X509Certificate } from 'node:crypto'
-import type { Extension } from '@peculiar/x509'
-import { findKeyIdentifier } from './certificate-parts.ts'
-import { readChildren, readDer } from './der.ts'
-import { attributeIdentifier, type DistinguishedName } from './distinguished-name.ts'
+import { createHash, type KeyObject, randomBytes, sign, X509Certificate } from 'node:crypto'
+import { encodeGeneralNames, encodeSubject, findKeyIdentifier, readExtensions, subjectBytes } from './certificate-parts.ts'
+import {
+  bitString,
+  boolean,
+  type DerValue,
+  encode,
+  explicit,
+  extension,
+  flags,
+  integer,
+  nothing,
+  objectIdentifier,
+  octetString,
+  readChildren,
+  readDer,
+  sequence,
+  time,
+} from './der.ts'
+import type { DistinguishedName } from './distinguished-name.ts'
 import { signingAlgorithm } from './key-kind.ts'
 import type { CertificateProfile } from './ledger.ts'
 import { encodeNameConstraints, NAME_CONSTRAINTS, type NameConstraints } from './name-constraints.ts'
@@ -26,40 +41,63 @@ export interface Issuer {
   readonly certificate?: X509Certificate
 }
 
-/** Signs a certificate; passes `openssl verify -x509_strict`. The result never outlives its issuer. */
-export async function signCertificate(issuer: Issuer, content: CertificateContent): Promise<X509Certificate> {
-  const x509 = await importX509()
-  const subject = content.subject.map(({ type, value }) => ({ [attributeIdentifier(type)]: [value] }))
-  const authority = issuer.certificate && new x509.X509Certificate(new Uint8Array(issuer.certificate.raw))
-  const signed = await x509.X509CertificateGenerator.create({
-    serialNumber: makeSerial(),
-    subject,
-    issuer: authority?.subjectName ?? subject,
+/** Signs a certificate: RFC 5280, 4. Passes `openssl verify -x509_strict`. The result never outlives its issuer. */
+export function signCertificate(issuer: Issuer, content: CertificateContent): X509Certificate {
+  const { certificate } = issuer
+  const subject = encodeSubject(content.subject)
+  return finish(issuer.key, {
+    issuer: certificate ? subjectBytes(certificate) : subject,
     notBefore: content.notBefore,
-    notAfter: clamp(content.notAfter, issuer.certificate),
-    publicKey: new Uint8Array(spkiBytes(content.publicKey)),
-    ...signer(issuer.key),
-    extensions: [...(await keyIdentifiers(content.publicKey, issuer.certificate)), ...(await profileExtensions(content))],
+    notAfter: certificate && certificate.validToDate < content.notAfter ? certificate.validToDate : content.notAfter,
+    subject,
+    publicKey: content.publicKey,
+    extensions: [...keyIdentifiers(content.publicKey, certificate), ...profileExtensions(content)],
   })
-  return new X509Certificate(signed.toString('pem'))
 }
 
-/** The library, which is slow to load and only needed by who signs. */
-async function importX509(): Promise<typeof import('@peculiar/x509')> {
-  await import('reflect-metadata') // @NOTE without it, and first, the import below throws
-  return import('@peculiar/x509')
-}
-
-/** A private key as the library takes it. */
-function signer(key: KeyObject): { signingKey: webcrypto.CryptoKey; signingAlgorithm: { name: string } } {
-  const { web } = signingAlgorithm(key)
-  return { signingKey: key.toCryptoKey(web, false, ['sign']), signingAlgorithm: web }
+/** The same root again for longer: same key, subject and extensions, so that what it has signed stays valid. */
+export function renewRoot(key: KeyObject, root: X509Certificate, validity: { readonly notBefore: Date; readonly notAfter: Date }): X509Certificate {
+  const subject = subjectBytes(root)
+  const extensions = readExtensions(root).filter(({ oid }) => oid !== AUTHORITY_KEY_IDENTIFIER) // it may name the old serial
+  return finish(key, { ...validity, issuer: subject, subject, publicKey: root.publicKey, extensions: extensions.map(({ raw }) => raw) })
 }
 
 /** The key identifier by which certificates name a key: RFC 5280, 4.2.1.2, method 1. */
 export function keyIdentifier(publicKey: KeyObject): Buffer {
-  const bits = readChildren(readDer(spkiBytes(publicKey)))[1]?.content.subarray(1) ?? Buffer.alloc(0)
-  return createHash('sha1').update(bits).digest()
+  const [, bits] = readChildren(readDer(spkiBytes(publicKey))) as [DerValue, DerValue]
+  return createHash('sha1').update(bits.content.subarray(1)).digest()
+}
+
+/** AlgorithmIdentifier of the signatures that a key makes. */
+export function encodeAlgorithm(key: KeyObject): Buffer {
+  const { oid, hasNull } = signingAlgorithm(key).identifier
+  return sequence(objectIdentifier(oid), ...(hasNull ? [nothing()] : []))
+}
+
+interface Fields {
+  readonly issuer: Buffer
+  readonly notBefore: Date
+  readonly notAfter: Date
+  readonly subject: Buffer
+  readonly publicKey: KeyObject
+  readonly extensions: readonly Buffer[]
+}
+
+const VERSION_3 = '02'
+
+function finish(key: KeyObject, { issuer, notBefore, notAfter, subject, publicKey, extensions }: Fields): X509Certificate {
+  const algorithm = encodeAlgorithm(key)
+  const content = sequence(
+    explicit(0, integer(VERSION_3)),
+    integer(makeSerial()),
+    algorithm,
+    issuer,
+    sequence(time(notBefore), time(notAfter)),
+    subject,
+    spkiBytes(publicKey),
+    explicit(3, sequence(...extensions)),
+  )
+  return new X509Certificate(sequence(content, algorithm, bitString(sign(signingAlgorithm(key).digest, content, key))))
 }
 
 function spkiBytes(publicKey: KeyObject): Buffer {
@@ -73,33 +111,37 @@ function makeSerial(): string {
   return bytes.toString('hex')
 }
 
-function clamp(notAfter: Date, issuer: X509Certificate | undefined): Date {
-  return issuer && issuer.validToDate < notAfter ? issuer.validToDate : notAfter
-}
+const SUBJECT_KEY_IDENTIFIER = '2.5.29.14'
+const AUTHORITY_KEY_IDENTIFIER = '2.5.29.35'
+const BASIC_CONSTRAINTS = '2.5.29.19'
+const KEY_USAGE = '2.5.29.15'
+const EXTENDED_KEY_USAGE = '2.5.29.37'
+const ALTERNATIVE_NAMES = '2.5.29.17'
+const PURPOSES = { server: '1.3.6.1.5.5.7.3.1', client: '1.3.6.1.5.5.7.3.2' } as const // RFC 5280, 4.2.1.12
+const USAGE = { digitalSignature: 0, keyEncipherment: 2, keyCertSign: 5, cRLSign: 6 } as const // RFC 5280, 4.2.1.3: numbers of bits
 
-async function keyIdentifiers(publicKey: KeyObject, issuer: X509Certificate | undefined): Promise<Extension[]> {
-  const x509 = await importX509()
-  const own = new x509.SubjectKeyIdentifierExtension(keyIdentifier(publicKey).toString('hex'))
+function keyIdentifiers(publicKey: KeyObject, issuer: X509Certificate | undefined): Buffer[] {
+  const own = extension(SUBJECT_KEY_IDENTIFIER, false, octetString(keyIdentifier(publicKey)))
   if (!issuer) return [own]
   const known = findKeyIdentifier(issuer) ?? keyIdentifier(issuer.publicKey)
-  return [own, new x509.AuthorityKeyIdentifierExtension(known.toString('hex'))]
+  return [own, extension(AUTHORITY_KEY_IDENTIFIER, false, sequence(encode(0x80, known)))]
 }
 
-async function profileExtensions({ profile, names = [], publicKey, constraints }: CertificateContent): Promise<Extension[]> {
-  const x509 = await importX509()
-  const { digitalSignature, keyEncipherment, keyCertSign, cRLSign } = x509.KeyUsageFlags
-  const generalNames = names.map(({ kind, value }) => ({ type: kind === 'uri' ? ('url' as const) : kind, value }))
-  const alternative = generalNames.length > 0 ? [new x509.SubjectAlternativeNameExtension(generalNames)] : []
+function profileExtensions({ profile, names = [], publicKey, constraints }: CertificateContent): Buffer[] {
+  const alternative = names.length > 0 ? [extension(ALTERNATIVE_NAMES, false, encodeGeneralNames(names))] : []
   if (profile === 'authority') {
-    const limits = constraints ? [new x509.Extension(NAME_CONSTRAINTS, true, new Uint8Array(encodeNameConstraints(constraints)))] : []
-    return [new x509.BasicConstraintsExtension(true, 0, true), new x509.KeyUsagesExtension(keyCertSign | cRLSign, true), ...limits, ...alternative]
+    const limits = constraints ? [extension(NAME_CONSTRAINTS, true, encodeNameConstraints(constraints))] : []
+    const [isAuthority, pathLength] = [boolean(true), integer('00')]
+    return [extension(BASIC_CONSTRAINTS, true, sequence(isAuthority, pathLength)), keyUsage([USAGE.keyCertSign, USAGE.cRLSign]), ...limits, ...alternative]
   }
-  const usage = publicKey.asymmetricKeyType === 'rsa' ? digitalSignature | keyEncipherment : digitalSignature
-  const purpose = profile === 'server' ? x509.ExtendedKeyUsage.serverAuth : x509.ExtendedKeyUsage.clientAuth
   return [
-    new x509.BasicConstraintsExtension(false, undefined, true),
-    new x509.KeyUsagesExtension(usage, true),
-    new x509.ExtendedKeyUsageExtension([purpose]),
+    extension(BASIC_CONSTRAINTS, true, sequence()),
+    keyUsage(publicKey.asymmetricKeyType === 'rsa' ? [USAGE.digitalSignature, USAGE.keyEncipherment] : [USAGE.digitalSignature]),
+    extension(EXTENDED_KEY_USAGE, false, sequence(objectIdentifier(PURPOSES[profile]))),
     ...alternative,
   ]
+}
+
+function keyUsage(bits: readonly number[]): Buffer {
+  return extension(KEY_USAGE, true, flags(bits))
 }

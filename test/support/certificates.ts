@@ -43,7 +43,7 @@ export class CertificateFolder {
     const key = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey
     const { issuer } = options
     const signer = issuer ? { key: createPrivateKey(issuer.keyText), certificate: new X509Certificate(issuer.cert) } : { key }
-    const signed = await signCertificate(signer, {
+    const signed = signCertificate(signer, {
       profile: options.profile ?? 'server',
       subject: [{ type: 'CN', value: options.commonName ?? name }],
       publicKey: createPublicKey(key),

@@ -1,0 +1,171 @@
+import { X509Certificate } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { mkdir, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { AuthorityOptions } from './authority.ts'
+import { type AuthorityPair, authorityPaths, findAuthorityCertificate, findText, readAuthorityCertificate, readAuthorityKey } from './authority-files.ts'
+import { CertificateError } from './certificate-error.ts'
+import { readSubject } from './certificate-parts.ts'
+import { type DistinguishedName, findAttribute } from './distinguished-name.ts'
+import { writeFileDurably, writeFolderDurably } from './durable-files.ts'
+import type { LedgerEntry } from './ledger.ts'
+import { ledgerEntry } from './ledger-entry.ts'
+import { type NameConstraints, readNameConstraints } from './name-constraints.ts'
+import { makeRoot, type RootRequest, rootValidity } from './root-certificate.ts'
+import { renewRoot } from './sign-certificate.ts'
+
+/**
+ * A rotation puts another CA in the place of one that clients trust, without a moment in which they trust neither:
+ * `prepare` makes the successor, and clients are given the bundle of both roots; `switch` lets the successor sign from then on;
+ * `finish`, when nothing of the old CA is in use, takes it out of the bundle. The two do not sign each other: pathlen 0 forbids it.
+ */
+export type RotationPhase = 'none' | 'prepared' | 'switched'
+
+export interface RotationStatus {
+  readonly phase: RotationPhase
+  /** Who signs now. */
+  readonly current: X509Certificate
+  /** The successor before the switch, the predecessor after it. */
+  readonly other: X509Certificate | undefined
+  /** Certificates of the CA that goes, which are neither over nor revoked. */
+  readonly inUse: readonly LedgerEntry[]
+}
+
+export interface Successor extends AuthorityOptions, Omit<RootRequest, 'name' | 'permit'> {
+  /** The predecessor's with another year without it. */
+  readonly name?: string
+  /** `undefined` for none at all. */
+  readonly permit: NameConstraints | undefined
+}
+
+type Paths = ReturnType<typeof authorityPaths>
+
+export async function rotationStatus(options: AuthorityOptions): Promise<RotationStatus> {
+  const paths = authorityPaths(options.directory)
+  const current = await readAuthorityCertificate(paths)
+  const next = await findAuthorityCertificate(paths.next)
+  const previous = await findAuthorityCertificate(paths.previous)
+  if (next) return { phase: 'prepared', current, other: next, inUse: findInUse(options, current) }
+  if (previous) return { phase: 'switched', current, other: previous, inUse: findInUse(options, previous) }
+  return { phase: 'none', current, other: undefined, inUse: [] }
+}
+
+/**
+ * Makes the successor, and a bundle of both roots for clients to trust. Nothing is signed with it yet.
+ *
+ * @throws CertificateError if a rotation is under way.
+ */
+export async function prepareRotation(options: Successor): Promise<RotationStatus> {
+  const paths = authorityPaths(options.directory)
+  await options.ledger.exclusively(async (pen) => {
+    const { phase, current } = await rotationStatus(options)
+    if (phase !== 'none') throw underWay(phase, paths)
+    const now = (options.now ?? Date.now)()
+    const { permit, ...rest } = options
+    const request = { ...rest, ...successorSubject(options, current, now), ...(permit && { permit }) }
+    const { certificate, files } = await makeRoot(request, now)
+    await writeFolderDurably(paths.next.folder, files)
+    await writeBundle(paths)
+    pen.add(ledgerEntry(certificate, 'authority'))
+  })
+  return rotationStatus(options)
+}
+
+/**
+ * Puts the successor in the place of the CA. Interrupted at any moment, it can be run again.
+ *
+ * @throws CertificateError if none is prepared, or its key is not there.
+ */
+export async function switchAuthority(options: AuthorityOptions): Promise<RotationStatus> {
+  const paths = authorityPaths(options.directory)
+  await options.ledger.exclusively(async () => {
+    const next = await findAuthorityCertificate(paths.next)
+    if (!next) throw new CertificateError('no successor is prepared', { hint: 'make one first: lacre ca rotate prepare' })
+    await readAuthorityKey(paths.next, next, options.askPassphrase)
+    if (!existsSync(paths.previous.folder)) await writeFolderDurably(paths.previous.folder, await readPair(paths))
+    const files = await readPair(paths.next)
+    await writeFileDurably(paths.key, files['ca.key'].text, 0o600)
+    await writeFileDurably(paths.certificate, files['ca.crt'].text, 0o644)
+    await writeBundle(paths)
+    await rm(paths.next.folder, { recursive: true })
+  })
+  return rotationStatus(options)
+}
+
+/**
+ * Takes the predecessor out of the bundle, and puts it aside in `ca/retired`.
+ *
+ * @throws CertificateError if nothing was switched, or certificates of the predecessor are in use and `force` was not said.
+ */
+export async function finishRotation(options: AuthorityOptions & { readonly force?: boolean }): Promise<RotationStatus> {
+  const paths = authorityPaths(options.directory)
+  await options.ledger.exclusively(async () => {
+    const { phase, other, inUse } = await rotationStatus(options)
+    if (phase !== 'switched' || !other) throw new CertificateError('there is no rotation to finish', { hint: 'see where it stands: lacre ca rotate status' })
+    if (inUse.length > 0 && !options.force) {
+      throw new CertificateError(`${inUse.length} certificates of the old CA are in use: ${inUse.map(({ subject }) => subject).join('; ')}`, {
+        hint: 'issue them again or revoke them; with --force, clients will refuse them as soon as they get the new bundle',
+      })
+    }
+    const retired = join(paths.folder, 'retired')
+    await mkdir(retired, { recursive: true, mode: 0o700 })
+    await rename(paths.previous.folder, join(retired, other.serialNumber.toLowerCase()))
+    await writeBundle(paths)
+  })
+  return rotationStatus(options)
+}
+
+/** Makes the CA's certificate anew for longer: same key, subject and key identifier, so that all it has signed stays valid. */
+export async function renewAuthority(options: AuthorityOptions & { readonly days?: number }): Promise<X509Certificate> {
+  const paths = authorityPaths(options.directory)
+  return options.ledger.exclusively(async (pen) => {
+    const old = await readAuthorityCertificate(paths)
+    const key = await readAuthorityKey(paths, old, options.askPassphrase)
+    const renewed = renewRoot(key, old, rootValidity(options.days, (options.now ?? Date.now)()))
+    await writeFileDurably(paths.certificate, renewed.toString(), 0o644)
+    await writeBundle(paths)
+    pen.add(ledgerEntry(renewed, 'authority'))
+    return renewed
+  })
+}
+
+/** All roots that clients should trust: who signs, and who will or did. */
+async function writeBundle(paths: Paths): Promise<void> {
+  const texts = await Promise.all([paths, paths.next, paths.previous].map(({ certificate }) => findText(certificate)))
+  await writeFileDurably(paths.bundle, [...new Set(texts)].join(''), 0o644)
+}
+
+async function readPair(pair: AuthorityPair) {
+  const [key = '', certificate = ''] = [await findText(pair.key), await findText(pair.certificate)]
+  return { 'ca.key': { text: key, mode: 0o600 }, 'ca.crt': { text: certificate, mode: 0o644 } }
+}
+
+function findInUse({ ledger, now = Date.now }: AuthorityOptions, authority: X509Certificate): LedgerEntry[] {
+  return ledger.list().filter(({ profile, revokedAt, notAfter, pem }) => {
+    return profile !== 'authority' && !revokedAt && notAfter.getTime() > now() && new X509Certificate(pem).checkIssued(authority)
+  })
+}
+
+/** The predecessor's subject with another CN, since two roots of one name confuse people and some clients. */
+function successorSubject({ name, subject }: Successor, current: X509Certificate, now: number): { name: string; subject: DistinguishedName } {
+  const old = readSubject(current)
+  const oldName = findAttribute(old, 'CN') ?? 'lacre CA'
+  const year = new Date(now).getUTCFullYear()
+  const stem = oldName.replace(/ \d{4}(?: \(\d+\))?$/, '')
+  const count = Number(/\((\d+)\)$/.exec(oldName)?.[1] ?? 1) + 1
+  const successorName = oldName.startsWith(`${stem} ${year}`) ? `${stem} ${year} (${count})` : `${stem} ${year}`
+  return { name: name ?? successorName, subject: subject ?? old.filter(({ type }) => type !== 'CN') }
+}
+
+/** The constraints of the CA that signs now, for the successor to inherit. */
+export async function currentConstraints(directory: string): Promise<NameConstraints | undefined> {
+  return readNameConstraints(await readAuthorityCertificate(authorityPaths(directory)))
+}
+
+function underWay(phase: RotationPhase, { next }: Paths): CertificateError {
+  const hint =
+    phase === 'prepared'
+      ? `go on with "lacre ca rotate switch" once clients have the new bundle; to give it up, remove ${next.folder}`
+      : 'end it first: lacre ca rotate finish'
+  return new CertificateError('a rotation is under way', { hint })
+}

@@ -1,0 +1,123 @@
+import { createPublicKey, type KeyObject, sign, verify } from 'node:crypto'
+import { CertificateError } from './certificate-error.ts'
+import {
+  type CertificateExtension,
+  encodeGeneralNames,
+  encodeSubject,
+  readDistinguishedName,
+  readExtensionList,
+  readGeneralNames,
+} from './certificate-parts.ts'
+import { bitString, type DerValue, explicit, extension, integer, objectIdentifier, readChildren, readDer, readObjectIdentifier, sequence, set } from './der.ts'
+import { type DistinguishedName, findAttribute } from './distinguished-name.ts'
+import { describeKey, signingAlgorithm } from './key-kind.ts'
+import { type CertificateName, parseCertificateNames } from './names.ts'
+import { parsePem } from './pem.ts'
+import { encodeAlgorithm } from './sign-certificate.ts'
+
+/** What somebody with a key of his own wants certified. */
+export interface CertificateRequest {
+  readonly subject: DistinguishedName
+  /** Of its subjectAltName, or else its CN where that is a host name or an address. */
+  readonly names: readonly CertificateName[]
+  readonly publicKey: KeyObject
+  /** Object identifiers of all else that it asks for and will not get, such as `2.5.29.19` (to be a CA). */
+  readonly ignored: readonly string[]
+}
+
+const EXTENSION_REQUEST = '1.2.840.113549.1.9.14' // RFC 2985, 5.4.2
+const ALTERNATIVE_NAMES = '2.5.29.17'
+const SHORTEST_RSA = 2048
+
+/**
+ * A certificate signing request for a key, PEM: RFC 2986.
+ *
+ * @public
+ */
+export function makeRequest(key: KeyObject, { subject, names }: Pick<CertificateRequest, 'subject' | 'names'>): string {
+  const publicKey = createPublicKey(key).export({ type: 'spki', format: 'der' })
+  const wanted = sequence(extension(ALTERNATIVE_NAMES, false, encodeGeneralNames(names)))
+  const attributes = explicit(0, sequence(objectIdentifier(EXTENSION_REQUEST), set(wanted)))
+  const info = sequence(integer('00'), encodeSubject(subject), publicKey, attributes)
+  const der = sequence(info, encodeAlgorithm(key), bitString(sign(signingAlgorithm(key).digest, info, key)))
+  return ['-----BEGIN CERTIFICATE REQUEST-----', ...(der.toString('base64').match(/.{1,64}/g) ?? []), '-----END CERTIFICATE REQUEST-----', ''].join('\n')
+}
+
+/**
+ * Reads a request, PEM or DER.
+ *
+ * @throws CertificateError if it is none, is not signed with its own key, has a weak key or no names; `what` is its path.
+ * @public
+ */
+export function parseRequest(content: Buffer, what: string): CertificateRequest {
+  const parts = readRequest(content, what)
+  const { subject, publicKey } = parts
+  if (!parts.isSigned()) {
+    throw new CertificateError(`the request ${what} is not signed with its own key`, { hint: 'make it again: lacre cert request NAME, or openssl req -new' })
+  }
+  const bits = publicKey.asymmetricKeyDetails?.modulusLength ?? SHORTEST_RSA
+  if (bits < SHORTEST_RSA) throw new CertificateError(`the key of ${what} is too short: ${describeKey(publicKey)}`, { hint: 'make one of 2048 bits or more' })
+  const names = parts.alternativeNames.length > 0 ? parts.alternativeNames : namesOf(subject)
+  return { subject, publicKey, names: parseCertificateNames(names.map(({ value }) => value)), ignored: parts.ignored }
+}
+
+function readRequest(content: Buffer, what: string) {
+  try {
+    const [info, algorithm, signature] = readChildren(readDer(requestBytes(content))) as [DerValue, DerValue, DerValue]
+    const [, subject, spki, attributes] = readChildren(info) as [DerValue, DerValue, DerValue, DerValue?]
+    const publicKey = createPublicKey({ key: spki.raw, format: 'der', type: 'spki' })
+    const wanted = attributes ? readWanted(attributes) : []
+    const alternative = wanted.find(({ oid }) => oid === ALTERNATIVE_NAMES)
+    return {
+      subject: readDistinguishedName(subject.raw),
+      publicKey,
+      alternativeNames: alternative ? readGeneralNames(alternative.value) : [],
+      ignored: wanted.map(({ oid }) => oid).filter((oid) => oid !== ALTERNATIVE_NAMES),
+      isSigned: () => verify(digestOf(algorithm, what), info.raw, publicKey, signature.content.subarray(1)),
+    }
+  } catch (cause) {
+    throw new CertificateError(`${what} is no certificate request that can be parsed`, {
+      hint: `give a file that begins with -----BEGIN CERTIFICATE REQUEST-----; look at it with: openssl req -noout -text -in ${what}`,
+      cause,
+    })
+  }
+}
+
+function requestBytes(content: Buffer): Buffer {
+  const block = parsePem(content.toString('latin1')).find(({ label }) => label.endsWith('CERTIFICATE REQUEST'))
+  return block ? Buffer.from(block.text.replace(/-----[^-]+-----/g, ''), 'base64') : content
+}
+
+/** The extensions that it asks for: attribute → set → sequence of extensions. */
+function readWanted(attributes: DerValue): CertificateExtension[] {
+  const lists = readChildren(attributes).map(readChildren)
+  const requested = lists.find(([type]) => type && readObjectIdentifier(type) === EXTENSION_REQUEST)?.[1]
+  const [extensions] = requested ? readChildren(requested) : []
+  return extensions ? readExtensionList(extensions) : []
+}
+
+/** Signature algorithm → digest; `null` where the algorithm implies it. SHA-1 and MD5 are missing on purpose. */
+const digests: Readonly<Record<string, string | null>> = {
+  '1.2.840.10045.4.3.2': 'sha256',
+  '1.2.840.10045.4.3.3': 'sha384',
+  '1.2.840.10045.4.3.4': 'sha512',
+  '1.2.840.113549.1.1.11': 'sha256',
+  '1.2.840.113549.1.1.12': 'sha384',
+  '1.2.840.113549.1.1.13': 'sha512',
+  '1.3.101.112': null,
+}
+
+function digestOf(algorithm: DerValue, what: string): string | null {
+  const [type] = readChildren(algorithm)
+  const digest = type && digests[readObjectIdentifier(type)]
+  if (digest !== undefined) return digest
+  throw new CertificateError(`the request ${what} is signed with an algorithm that lacre does not take`, {
+    hint: 'make it again with SHA-256: openssl req -new -sha256',
+  })
+}
+
+/** certstrap and openssl put the host name into the CN alone, where no client looks. */
+function namesOf(subject: DistinguishedName): CertificateName[] {
+  const commonName = findAttribute(subject, 'CN')
+  return commonName === undefined ? [] : parseCertificateNames([commonName])
+}
