@@ -133,7 +133,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   const authenticator = await openAuthenticator(config, edge)
   const { monitor, ...parts } = serverParts(config, volume.registry, edge, { tls, acme })
   const settings = { ...parts.settings, inheritedSocket: options.inheritedSocket }
-  const server = createServer({ ...parts, settings, authenticator, tls, notifier })
+  const server = createServer({ ...parts, settings, authenticator, tls, notifier, authorityFolder: join(root, STATE, 'pki') })
   actAs(undefined)
   await listen(server, acme, volume)
   becomeForGood(owner)

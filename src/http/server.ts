@@ -3,6 +3,7 @@ import type { Authenticator } from '../access/authenticate.ts'
 import type { Notifier } from '../notifications/notifier.ts'
 import type { Registry } from '../registry/registry.ts'
 import { authenticate } from './authenticate.ts'
+import { authorityRoutes } from './authority-documents.ts'
 import { debugRoutes } from './debug.ts'
 import { affordableConnections } from './descriptors.ts'
 import { answerApi, type Service } from './dispatch.ts'
@@ -28,6 +29,8 @@ export interface HttpServerOptions {
   /** Open files of TLS; without them plain HTTP is served. */
   readonly tls?: TlsFiles | undefined
   readonly metrics?: MetricsSource | undefined
+  /** The folder of lacre's own CA; what everybody may have of it is served once it is there. */
+  readonly authorityFolder?: string | undefined
   /** Without one, nobody is told what happens. */
   readonly notifier?: Notifier | undefined
 }
@@ -79,6 +82,7 @@ function createMainListener(options: HttpServerOptions, settings: HttpSettings):
       '/': admitted(tls, whileHealthy(health, root)),
       '/healthz': fixed('healthz', async () => live()),
       '/readyz': fixed('readyz', async () => ready(health)),
+      ...authorityRoutes(options.authorityFolder),
       ...metricsRoute(settings.metricsPath, options.metrics, (answer) => admitted(tls, authenticated(authenticator, answer))),
     },
     fallback: admitted(tls, whileHealthy(health, apiBelow(settings.prefix, service))),

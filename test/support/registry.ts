@@ -12,7 +12,8 @@ import { FilesystemDriver } from '../../src/volume/filesystem.ts'
 import { Client } from './http-client.ts'
 import type { Image } from './images.ts'
 
-export interface RegistryOptions extends Partial<Pick<HttpServerOptions, 'settings' | 'authenticator' | 'tls' | 'metrics' | 'health' | 'notifier'>> {
+export interface RegistryOptions
+  extends Partial<Pick<HttpServerOptions, 'settings' | 'authenticator' | 'tls' | 'metrics' | 'health' | 'notifier' | 'authorityFolder'>> {
   /** Keeps its data after the end; a new folder, removed at the end, without it. */
   readonly folder?: string
   /** What the volume is reached through, for tests of its failures. */
