@@ -6,70 +6,67 @@ import { addAccount } from '../access/accounts.ts'
 import { generatePassword } from '../access/passwords.ts'
 import { type RunningServer, startServer } from '../app.ts'
 import { defaultConfig } from '../config/load.ts'
-import { openCertificateLedger } from '../metadata/certificate-ledger.ts'
-import { authorityPaths } from '../pki/authority-files.ts'
-import { hostNames } from '../pki/names.ts'
-import { adoptFormerFolder, ensureServerCertificate, type SelfMadeCertificate, type SelfMadeOptions } from '../pki/self-made.ts'
 import { STATE } from '../volume/layout.ts'
 import { actAs, findForeignOwner } from '../volume/owner.ts'
+import type { CertificateSource } from './certificate-source.ts'
 import { runUntilStopped } from './serve.ts'
+import { type AcmeOptions, acmeSource, addAcmeOptions, refuseLoneOptions } from './up-acme.ts'
+import { selfMadeSource } from './up-self-made.ts'
 
-interface UpOptions {
+interface UpOptions extends AcmeOptions {
   readonly data: string
-  readonly port: string
+  readonly port?: string
   readonly yes?: boolean
   readonly json?: boolean
 }
-
-type CertificateNames = Pick<SelfMadeOptions, 'names' | 'otherNames'>
 
 interface FirstUser {
   readonly name: string
   readonly password: string
 }
 
-const LOOPBACK = ['localhost', '127.0.0.1', '::1']
-
 const EXAMPLES = `
 The first time it makes a certificate authority, a certificate for the names given (without any: for this machine's name
 and addresses) and a user with a password that is shown once. After that the same command just serves.
 
+For a registry on the internet, --acme has Let's Encrypt issue and renew the certificate, which all clients trust. The names
+must lead here, and port 443 (or 80, with --acme-challenge http-01) must be reachable from outside.
+
 Examples:
   lacre up
-  lacre up registry.intranet --port 443 --data /var/lib/registry`
+  lacre up registry.intranet --port 443 --data /var/lib/registry
+  lacre up --acme you@example.com registry.example.com`
 
 /** `lacre up [HOST…]`: sets up once, and serves over HTTPS until SIGTERM or SIGINT. */
 export function upCommand(data: string): Command {
-  return new Command('up')
+  const command = new Command('up')
     .description('set up once, and serve over HTTPS')
     .argument('[host...]', 'names and addresses that clients will use')
     .option('--data <dir>', 'folder that everything lives in', data)
-    .option('--port <number>', 'port to serve on', '5000')
+    .option('--port <number>', 'port to serve on (default: 5000, with --acme 443)')
     .option('-y, --yes', 'ask nothing')
     .option('--json', 'print what was set up as one JSON document')
-    .addHelpText('after', EXAMPLES)
-    .action(up)
+  return addAcmeOptions(command).addHelpText('after', EXAMPLES).action(up)
 }
 
 async function up(hosts: readonly string[], options: UpOptions): Promise<void> {
-  const port = Number(options.port)
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw Object.assign(new Error(`${options.port} is no port`), { hint: 'for example --port 5000' })
+  refuseLoneOptions(options)
+  const port = parsePort(options.port ?? (options.acme === undefined ? '5000' : '443'))
   const root = resolve(options.data)
   const isFirst = !existsSync(join(root, STATE, 'htpasswd'))
   actAs(findForeignOwner(root)) // a server that has given up root must be able to read and renew what is made here
   makeStateFolder(root)
-  const names = hosts.length > 0 ? { names: hosts, otherNames: LOOPBACK } : { names: [], otherNames: hostNames() }
-  const certificate = await ensureCertificate(root, names)
+  const source = options.acme === undefined ? await selfMadeSource(root, hosts) : acmeSource(hosts, port, options)
   const user = isFirst ? await addFirstUser(join(root, STATE, 'htpasswd')) : undefined
   actAs(undefined)
   await runUntilStopped(async () => {
-    const server = await startServer(configFor(root, port, certificate)).catch((error: unknown) => {
+    const server = await startServer(configFor(root, port, source)).catch((error: unknown) => {
       if (user) rmSync(join(root, STATE, 'htpasswd')) // its password was never shown
       throw explain(error)
     })
-    keepRenewed(root, names)
-    const address = publicAddress(names.names[0] ?? names.otherNames[0] ?? 'localhost', server, port)
-    process.stdout.write(options.json ? `${JSON.stringify({ url: `https://${address}`, user, ...certificate })}\n` : welcome(address, root, certificate, user))
+    source.started()
+    const address = publicAddress(source.host, server, port)
+    process.stdout.write(options.json ? `${JSON.stringify({ url: `https://${address}`, user, ...source.facts })}\n` : welcome(address, root, source, user))
     return server
   })
 }
@@ -86,9 +83,18 @@ function makeStateFolder(root: string): void {
 
 /** Whoever says `up` has an option where the configuration has a key. */
 function explain(error: unknown): unknown {
-  const { name, message } = error as Error
+  const { name, message, hint = '', cause } = error as Error & { hint?: string }
   if (name !== 'ListenError') return error
-  return Object.assign(new Error(message, { cause: error }), { hint: 'stop what listens there, or choose another port with --port' })
+  const option = hint.includes('lacre.acme.httpaddr') ? '--acme-http-port' : '--port'
+  const isForRoot = /EACCES/.test(message)
+  const way = isForRoot ? 'ports below 1024 are for root: start it with sudo, or allow it with CAP_NET_BIND_SERVICE' : 'stop what listens there'
+  return Object.assign(new Error(message, { cause }), { hint: `${way}, or choose another port with ${option}` })
+}
+
+function parsePort(text: string): number {
+  const port = Number(text)
+  if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port
+  throw Object.assign(new Error(`${text} is no port`), { hint: 'for example --port 5000' })
 }
 
 /** As clients write it: without the port where that is HTTPS's own. */
@@ -98,42 +104,23 @@ function publicAddress(name: string, server: RunningServer, port: number): strin
   return listening === 443 ? host : `${host}:${listening}`
 }
 
-const DAY_MS = 86_400_000
-
-async function ensureCertificate(root: string, names: CertificateNames): Promise<SelfMadeCertificate> {
-  const directory = join(root, STATE, 'pki')
-  await adoptFormerFolder(directory)
-  const ledger = openCertificateLedger(authorityPaths(directory).ledger)
-  try {
-    return await ensureServerCertificate({ directory, ledger, ...names })
-  } finally {
-    ledger.close()
-  }
-}
-
-/** Renews the certificate well before its end; the server picks the new file up by itself. */
-function keepRenewed(root: string, names: CertificateNames): void {
-  const renew = () => ensureCertificate(root, names)
-  const complain = (error: Error) => process.stderr.write(`lacre: the certificate could not be looked after: ${error.message}\n`)
-  setInterval(() => void renew().catch(complain), DAY_MS).unref()
-}
-
 async function addFirstUser(path: string): Promise<FirstUser> {
   const password = generatePassword()
   await addAccount(path, parseAccountName('admin'), password)
   return { name: 'admin', password }
 }
 
-function configFor(root: string, port: number, { certificatePath, keyPath }: SelfMadeCertificate) {
+function configFor(root: string, port: number, { config: { tls, lacre, log } }: CertificateSource) {
   return defaultConfig({
-    http: { addr: `:${port}`, tls: { certificate: certificatePath, key: keyPath }, draintimeout: 10_000 },
+    http: { addr: `:${port}`, draintimeout: 10_000, ...(tls && { tls }) },
     storage: { filesystem: { rootdirectory: root }, delete: { enabled: true } },
     auth: { htpasswd: { realm: 'lacre', path: join(root, STATE, 'htpasswd') } },
-    log: { accesslog: { disabled: true }, level: 'warn' },
+    log: { accesslog: { disabled: true }, level: 'warn', ...log },
+    ...(lacre && { lacre }),
   })
 }
 
-function welcome(address: string, root: string, certificate: SelfMadeCertificate, user: FirstUser | undefined): string {
+function welcome(address: string, root: string, source: CertificateSource, user: FirstUser | undefined): string {
   const data = `--data ${root}`
   const login = user
     ? `  user       ${user.name}\n  password   ${user.password}\n             shown once; another: lacre user passwd ${user.name} ${data}\n`
@@ -141,14 +128,8 @@ function welcome(address: string, root: string, certificate: SelfMadeCertificate
   return `
   lacre serves https://${address}
 
-${login}  authority  ${certificate.caPath}
-  SHA-256    ${certificate.fingerprints.ca.replaceAll(':', '').toLowerCase()}
-  server pin ${certificate.spkiPin}
-
-Trust it on a client (copy the authority's file there first), log in and push:
-
-  sudo install -D ${certificate.caPath} \\
-    /etc/docker/certs.d/${address}/ca.crt
+${login}${source.lines.map((line) => `  ${line}\n`).join('')}
+${source.explainTrust(address)}
   docker login ${address}
   docker tag alpine ${address}/alpine
   docker push ${address}/alpine

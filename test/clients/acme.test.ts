@@ -8,7 +8,7 @@ import { connect } from 'node:tls'
 import { type CommandResult, run, runOk } from './support/command.ts'
 import { type Pebble, startPebble, until } from './support/pebble.ts'
 import { digestOf, send } from './support/registry-client.ts'
-import { distribution, type RunningServer, underTest } from './support/registry-server.ts'
+import { distribution, ROOT, type RunningServer, startServer, underTest } from './support/registry-server.ts'
 
 const NAME = 'registry.example.com'
 
@@ -187,6 +187,23 @@ describe('ACME', { skip: underTest === distribution }, () => {
     const kept = join(cache, `${new URL(pebble.directoryUrl).host.replace(':', '_')}_dir`)
     for (const name of ['account.key', 'certificate.pem', 'schedule.json']) assert.equal((await stat(join(kept, name))).mode & 0o777, 0o600, name)
     await runOk('openssl', ['verify', '-CAfile', pebble.root, '-untrusted', join(kept, 'certificate.pem'), join(kept, 'certificate.pem')])
+  })
+})
+
+describe('lacre up --acme', { skip: underTest === distribution }, () => {
+  test('it serves at once, and has the certificate issued by http-01 where the port is not 443', async () => {
+    await using pebble = await startPebble(await place('pebble-up'))
+    const { https, http } = pebble.ports
+    const ours = ['--acme', 'admin@example.com', '--acme-http-port', String(http), '--acme-directory', pebble.directoryUrl, '--acme-ca', pebble.authority]
+    const args = ['up', NAME, '--port', String(https), '--data', join(folder, 'up'), ...ours]
+    const server = await startServer(join(ROOT, 'bin/lacre'), args, { endpoint: { url: `https://127.0.0.1:${https}` } })
+    await issued(pebble, server)
+    await until(async () => assert.match(server.output(), /has issued the certificate/), server.output)
+    const password = /password +(\S+)/.exec(server.output())?.[1] ?? ''
+    assert.match(server.output(), new RegExp(`issuer +${pebble.directoryUrl}, by http-01`))
+    assert.doesNotMatch(server.output(), /authority|certs\.d/)
+    assert.equal((await curl(pebble, '--user', `admin:${password}`, `https://${NAME}:${https}/v2/`)).stdout.trim(), '{}')
+    assert.equal(await server.stop(), 0)
   })
 })
 

@@ -21,14 +21,15 @@ const HINTS: Readonly<Record<string, string>> = {
   caa: "the domain's CAA record names other authorities: add this one to it, or choose another with http.tls.letsencrypt.directoryurl",
   connection: 'the server must reach this registry from the internet: port 80 for http-01, port 443 for tls-alpn-01; look at firewall, port forwarding and DNS',
   dns: 'the name must be in public DNS and lead to this registry (A and AAAA records)',
-  externalAccountRequired: 'get a key identifier and an HMAC key from the operator of the server, and set lacre.acme.eab.kid and lacre.acme.eab.hmackeyfile',
+  externalAccountRequired:
+    'get a key identifier and an HMAC key from the operator of the server, and set lacre.acme.eab.kid and lacre.acme.eab.hmackeyfile (lacre up: --acme-eab-kid, --acme-eab-key-file)',
   incorrectResponse: 'something else answers for this name: let port 80 (http-01) or 443 (tls-alpn-01) lead to this registry, without a proxy in between',
   invalidContact: 'give an address that the server takes in http.tls.letsencrypt.email, or none',
   malformed: 'the server and lacre do not understand each other: check http.tls.letsencrypt.directoryurl',
-  rateLimited: "wait; the next try comes by itself. While trying things out, use the server's staging (lacre.acme.staging)",
+  rateLimited: "wait; the next try comes by itself. While trying things out, use the server's staging (lacre.acme.staging; lacre up: --acme-staging)",
   rejectedIdentifier: 'the server issues no certificate for this name: it must be a public one, see http.tls.letsencrypt.hosts',
   serverInternal: 'the trouble is on the other side; the next try comes by itself',
-  tls: 'tls-alpn-01 needs port 443 to lead to this registry itself, without a proxy that ends TLS; otherwise set lacre.acme.challenge to http-01',
+  tls: 'tls-alpn-01 needs port 443 to lead to this registry itself, without a proxy that ends TLS; otherwise set lacre.acme.challenge to http-01 (lacre up: --acme-challenge)',
   unauthorized:
     'the server did not reach this registry under this name: let DNS (A and AAAA records) and port 80 (http-01) or 443 (tls-alpn-01) lead here, without a proxy in between',
   unsupportedContact: 'give an address that the server takes in http.tls.letsencrypt.email, or none',

@@ -110,7 +110,7 @@ function nameOf({ identifier: { type, value } }: Authorization): CertificateName
 
 function notOffered({ identifier, challenges }: Authorization, type: ChallengeType): AcmeError {
   const offered = challenges.map((challenge) => challenge.type).join(', ') || 'none'
-  const hint = 'set lacre.acme.challenge to one that it offers: http-01 or tls-alpn-01'
+  const hint = 'set lacre.acme.challenge (lacre up: --acme-challenge) to one that it offers: http-01 or tls-alpn-01'
   return new AcmeError(`the ACME server does not offer ${type} for ${identifier.value}, but ${offered}`, { type: 'unsupportedChallenge', hint })
 }
 

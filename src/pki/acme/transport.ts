@@ -79,7 +79,7 @@ function networkError(url: string, cause: NodeJS.ErrnoException, isTimeout: bool
   const { code = '', message } = cause
   const reason = isTimeout ? `there was no answer within ${TIMEOUT_MS / 1000} s` : code && !message.includes(code) ? `${message} (${code})` : message || code
   const hint = UNTRUSTED.has(code)
-    ? 'its certificate is of an authority that this machine does not trust: name a file with that authority in lacre.acme.cafile'
+    ? 'its certificate is of an authority that this machine does not trust: name a file with that authority in lacre.acme.cafile (lacre up: --acme-ca)'
     : (HINTS[code] ?? 'this registry must reach the ACME server by HTTPS: look at firewall, proxy and DNS')
   return new AcmeError(`cannot reach the ACME server ${new URL(url).host}: ${reason}`, { type: 'network', hint, cause })
 }

@@ -1,0 +1,48 @@
+import { join } from 'node:path'
+import { openCertificateLedger } from '../metadata/certificate-ledger.ts'
+import { authorityPaths } from '../pki/authority-files.ts'
+import { hostNames } from '../pki/names.ts'
+import { adoptFormerFolder, ensureServerCertificate, type SelfMadeCertificate, type SelfMadeOptions } from '../pki/self-made.ts'
+import { STATE } from '../volume/layout.ts'
+import type { CertificateSource } from './certificate-source.ts'
+
+type CertificateNames = Pick<SelfMadeOptions, 'names' | 'otherNames'>
+
+const LOOPBACK = ['localhost', '127.0.0.1', '::1']
+const DAY_MS = 86_400_000
+
+/** A certificate of the authority below `root`; both are made where they are not there. Without hosts it is for this machine's names. */
+export async function selfMadeSource(root: string, hosts: readonly string[]): Promise<CertificateSource> {
+  const names = hosts.length > 0 ? { names: hosts, otherNames: LOOPBACK } : { names: [], otherNames: hostNames() }
+  const certificate = await ensureCertificate(root, names)
+  const { certificatePath, keyPath, caPath, fingerprints, spkiPin } = certificate
+  return {
+    host: names.names[0] ?? names.otherNames[0] ?? 'localhost',
+    config: { tls: { certificate: certificatePath, key: keyPath } },
+    facts: certificate,
+    lines: [`authority  ${caPath}`, `SHA-256    ${fingerprints.ca.replaceAll(':', '').toLowerCase()}`, `server pin ${spkiPin}`],
+    explainTrust: (address) => `Trust it on a client (copy the authority's file there first), log in and push:
+
+  sudo install -D ${caPath} \\
+    /etc/docker/certs.d/${address}/ca.crt`,
+    started: () => keepRenewed(root, names),
+  }
+}
+
+async function ensureCertificate(root: string, names: CertificateNames): Promise<SelfMadeCertificate> {
+  const directory = join(root, STATE, 'pki')
+  await adoptFormerFolder(directory)
+  const ledger = openCertificateLedger(authorityPaths(directory).ledger)
+  try {
+    return await ensureServerCertificate({ directory, ledger, ...names })
+  } finally {
+    ledger.close()
+  }
+}
+
+/** Renews the certificate well before its end; the server picks the new file up by itself. */
+function keepRenewed(root: string, names: CertificateNames): void {
+  const renew = () => ensureCertificate(root, names)
+  const complain = (error: Error) => process.stderr.write(`lacre: the certificate could not be looked after: ${error.message}\n`)
+  setInterval(() => void renew().catch(complain), DAY_MS).unref()
+}
