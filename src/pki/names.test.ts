@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { hostNames, parseCertificateNames } from './names.ts'
+import { hostNames, nameWarnings, parseCertificateNames } from './names.ts'
 
 const interfaces = {
   lo: [
@@ -34,6 +34,11 @@ for (const [text, kind, value] of [
   ['*.example.com', 'dns', '*.example.com'],
   ['my_registry', 'dns', 'my_registry'],
   ['192.0.2.10', 'ip', '192.0.2.10'],
+  ['DNS:192.0.2.10', 'ip', '192.0.2.10'],
+  ['DNS:a.example', 'dns', 'a.example'],
+  ['spiffe://example.org/x', 'uri', 'spiffe://example.org/x'],
+  ['lacre:account/alice', 'uri', 'lacre:account/alice'],
+  ['::ffff:192.0.2.1', 'ip', '::ffff:c000:201'],
   ['2001:DB8:0:0:0:0:0:10', 'ip', '2001:db8::10'],
 ] as const) {
   test(`parseCertificateNames takes ${text} as ${kind} ${value}`, () => assert.deepEqual(parseCertificateNames([text]), [{ kind, value }]))
@@ -57,4 +62,16 @@ for (const text of [
 
 test('parseCertificateNames drops repeats in other spellings', () => {
   assert.equal(parseCertificateNames(['a.example', 'A.example.', '::1', '0:0::1']).length, 2)
+})
+
+test('parseCertificateNames takes names apart at commas and spaces', () => {
+  const names = parseCertificateNames(['a.example,b.example, 192.0.2.1', 'DNS:c.example,IP:::1 a.example'])
+  assert.deepEqual(
+    names.map(({ value }) => value),
+    ['a.example', 'b.example', '192.0.2.1', 'c.example', '::1'],
+  )
+})
+
+test('an underscore is worth a warning', () => {
+  assert.match(nameWarnings(parseCertificateNames(['my_registry', 'registry'])).join(), /^my_registry has an underscore: no docker reference/)
 })
