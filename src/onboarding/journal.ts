@@ -78,7 +78,7 @@ export async function findLastRun(journal: string): Promise<RunFile | undefined>
 
 /** Forgets a run, and the folders that were made for the journal when nothing else is in them. */
 export async function removeRun({ path, madeFolder }: RunFile): Promise<void> {
-  await rm(path, { force: true })
+  for (const leftover of [path, `${path}.new`]) await rm(leftover, { force: true })
   if (madeFolder === undefined) return
   for (let folder = dirname(path); await removeEmptyFolder(folder); folder = dirname(folder)) if (folder === madeFolder) return
 }
