@@ -2,14 +2,13 @@ import { createPublicKey, type KeyObject, type X509Certificate } from 'node:cryp
 import { existsSync } from 'node:fs'
 import { isDeepStrictEqual } from 'node:util'
 import { CertificateError } from '../pki/certificate-error.ts'
-import { certificateNames, readSubject, subjectBytes } from '../pki/certificate-parts.ts'
+import { certificateNames, readSubject } from '../pki/certificate-parts.ts'
 import { findAttribute } from '../pki/distinguished-name.ts'
 import { type AskPassphrase, formatKey, readKeyFile } from '../pki/key-file.ts'
 import { type KeyKind, makeKey } from '../pki/key-kind.ts'
 import { CLOCK_SKEW_MS, DAY_MS, type LeafRequest, planLeaf } from '../pki/leaf-certificate.ts'
-import { readNameConstraints } from '../pki/name-constraints.ts'
 import { type CertificateName, formatCertificateName, parseCertificateNames } from '../pki/names.ts'
-import { signCertificate } from '../pki/sign-certificate.ts'
+import { renewRoot, signCertificate } from '../pki/sign-certificate.ts'
 import { dockerPaths, listPairs, readCertificate, readPair, readPlainKey } from './docker-pair.ts'
 import type { Step } from './steps.ts'
 
@@ -44,7 +43,7 @@ export async function planServer(
   const isKeyKept = !wanted.isForced && existsSync(paths.key)
   const key = isKeyKept ? await readPlainKey(paths.key, 'make it again, with all others: --force') : await makeKey(wanted.kind)
   const kept = isKept && isKeyKept ? await findUsable(folder, names) : undefined
-  const certificate = kept ?? (await sign(folder, authority, { profile: 'server', names, publicKey: createPublicKey(key) }))
+  const certificate = kept ?? sign(folder, authority, { profile: 'server', names, publicKey: createPublicKey(key) })
   return {
     steps: [
       { kind: 'folder', path: folder.directory, mode: 0o700 },
@@ -68,7 +67,7 @@ export async function planClient(folder: DockerFolder, name: string, { kind, isF
   }
   const authority = await readAuthority(folder)
   const key = await makeKey(kind)
-  const certificate = await sign(folder, authority, { profile: 'client', names: [], account: name, publicKey: createPublicKey(key) })
+  const certificate = sign(folder, authority, { profile: 'client', names: [], account: name, publicKey: createPublicKey(key) })
   return {
     steps: [keyStep(paths.key, await formatKey(key)), certificateStep(paths.certificate, certificate)],
     certificates: [{ name, certificate, isNew: true }],
@@ -87,10 +86,9 @@ export async function planRenewal(folder: DockerFolder, isAll: boolean): Promise
   const needed = isAuthorityDue || pairs.some(({ certificate }) => isWanted(certificate))
   if (!needed) return { steps: [], certificates: pairs.map((pair) => ({ ...pair, isNew: false })) }
   const authority = await readAuthority(folder, isAuthorityDue)
-  const renewed = pairs.map(async ({ name, certificate }) =>
-    isWanted(certificate) ? { name, certificate: await resign(folder, authority, certificate), isNew: true } : { name, certificate, isNew: false },
+  const certificates = pairs.map(({ name, certificate }) =>
+    isWanted(certificate) ? { name, certificate: resign(folder, authority, certificate), isNew: true } : { name, certificate, isNew: false },
   )
-  const certificates = await Promise.all(renewed)
   const steps = certificates
     .filter(({ isNew }) => isNew)
     .map(({ name, certificate }) => certificateStep(dockerPaths(folder.directory, name).certificate, certificate))
@@ -124,7 +122,7 @@ async function makeAuthority(
   const key = await makeKey(kind)
   const commonName = `docker CA ${first?.value ?? ''}`.slice(0, 64)
   const content = { profile: 'authority' as const, subject: [{ type: 'CN', value: commonName }], publicKey: createPublicKey(key), ...authorityLife(folder.now) }
-  const certificate = await signCertificate({ key }, content)
+  const certificate = signCertificate({ key }, content)
   return { key, certificate, steps: [keyStep(caKey, await formatKey(key, passphrase)), certificateStep(ca, certificate)] }
 }
 
@@ -136,38 +134,25 @@ async function readAuthority({ directory, now, askPassphrase }: DockerFolder, is
   if (!existsSync(caKey)) throw new CertificateError(`there is no ${caKey}, without which nothing can be signed`, { hint })
   const key = await readKeyFile(caKey, askPassphrase)
   if (!certificate.checkPrivateKey(key)) throw new CertificateError(`${caKey} is not the key of ${ca}`, { hint })
-  if (isRenewed) return await renewAuthority({ certificate, key, steps: [] }, ca, now)
+  if (isRenewed) {
+    const renewed = renewRoot(key, certificate, authorityLife(now))
+    return { certificate: renewed, key, steps: [certificateStep(ca, renewed)] }
+  }
   if (certificate.validToDate.getTime() > now) return { certificate, key, steps: [] }
   throw new CertificateError(`the CA ${ca} ended on ${certificate.validToDate.toISOString()}`, { hint: 'renew it first: lacre docker-tls renew' })
-}
-
-async function renewAuthority({ certificate: old, key }: Authority, path: string, now: number): Promise<Authority> {
-  const constraints = readNameConstraints(old)
-  const content = {
-    profile: 'authority' as const,
-    subject: readSubject(old),
-    publicKey: old.publicKey,
-    ...(constraints && { constraints }),
-    ...authorityLife(now),
-  }
-  const certificate = await signCertificate({ key }, content)
-  if (subjectBytes(certificate).equals(subjectBytes(old))) return { certificate, key, steps: [certificateStep(path, certificate)] }
-  throw new CertificateError(`the subject of the CA ${path} is written in a way that cannot be repeated`, {
-    hint: `renew it with what made it: openssl x509 -in ${path} -signkey ca-key.pem -days ${CA_DAYS} -out new.pem; or begin anew: lacre docker-tls init --force`,
-  })
 }
 
 function authorityLife(now: number) {
   return { notBefore: new Date(now - CLOCK_SKEW_MS), notAfter: new Date(now + CA_DAYS * DAY_MS) }
 }
 
-async function sign({ days, now }: DockerFolder, authority: Authority, request: LeafRequest): Promise<X509Certificate> {
+function sign({ days, now }: DockerFolder, authority: Authority, request: LeafRequest): X509Certificate {
   const { content } = planLeaf(authority.certificate, { ...request, days }, now)
-  return await signCertificate(authority, content)
+  return signCertificate(authority, content)
 }
 
 /** The same once more: key, names, subject and purpose. */
-async function resign(folder: DockerFolder, authority: Authority, old: X509Certificate): Promise<X509Certificate> {
+function resign(folder: DockerFolder, authority: Authority, old: X509Certificate): X509Certificate {
   const purposes: readonly string[] = old.keyUsage ?? [] // @NOTE Node calls the extended key usage `keyUsage`
   const isClient = purposes.length === 1 && purposes[0] === '1.3.6.1.5.5.7.3.2'
   const subject = readSubject(old)
@@ -176,7 +161,7 @@ async function resign(folder: DockerFolder, authority: Authority, old: X509Certi
   const request: LeafRequest = isClient
     ? { profile: 'client', account, names: names.filter(({ kind }) => kind !== 'uri'), subject, publicKey: old.publicKey }
     : { profile: 'server', names, subject, publicKey: old.publicKey }
-  return await sign(folder, authority, request)
+  return sign(folder, authority, request)
 }
 
 function parseFormattedName(text: string): CertificateName {

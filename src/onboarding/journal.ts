@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
+import { chmod, readdir, readFile, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { makePrivateFolder, writeFileDurably } from '../pki/durable-files.ts'
+import { writeFileDurably } from '../pki/durable-files.ts'
 import type { Change, PathChange } from './changes.ts'
 import { OnboardingError } from './onboarding-error.ts'
-import { type PathState, removeEmptyFolder } from './path-state.ts'
+import { makeFolders, type PathState, removeEmptyFolder } from './path-state.ts'
 import type { CommandStep } from './steps.ts'
 
 /** What was done (or begun) on this machine in one go, with all that it takes to undo it. */
@@ -48,9 +48,8 @@ export interface RunFile {
 
 /** Records what is about to be done. Runs are numbered files in a folder of their own, 0700. */
 export async function recordRun(journal: string, title: string, changes: readonly Change[]): Promise<RunFile> {
-  const outer = await mkdir(dirname(journal), { recursive: true, mode: 0o755 })
-  const madeFolder = outer ?? (await mkdir(journal, { recursive: true, mode: 0o700 }))
-  await makePrivateFolder(journal)
+  const madeFolder = await makeFolders(journal)
+  await chmod(journal, 0o700)
   const number = Math.max(0, ...(await listNumbers(journal))) + 1
   const run: Run = { title, startedAt: new Date().toISOString(), pid: process.pid, changes: changes.map(recordChange), isDone: false, begun: 0 }
   const file: RunFile = { path: pathOf(journal, number), run, madeFolder }

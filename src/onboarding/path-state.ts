@@ -40,6 +40,21 @@ export async function placeAt(path: string, state: PathState): Promise<void> {
   await syncFolder(dirname(path))
 }
 
+/** Makes a folder and its missing parents. @returns the outermost that was made. */
+export async function makeFolders(path: string): Promise<string | undefined> {
+  try {
+    await mkdir(path)
+    return path
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EEXIST') return undefined
+    if (code !== 'ENOENT') throw error // @NOTE the recursive mkdir says ENOENT where the file system is read-only
+  }
+  const outermost = await makeFolders(dirname(path))
+  const own = await makeFolders(path)
+  return outermost ?? own
+}
+
 /** @returns whether the folder is gone; one with something in it stays. */
 export async function removeEmptyFolder(path: string): Promise<boolean> {
   try {

@@ -20,3 +20,8 @@ export function signsCertificates(certificate: X509Certificate): boolean {
   const value = certificate.raw.indexOf(0x03, at + KEY_USAGE.length) // BIT STRING: tag, length, unused bits, bits
   return ((certificate.raw[value + 3] ?? 0) & 0x04) !== 0 // RFC 5280, 4.2.1.3: keyCertSign is bit 5
 }
+
+/** Whether clients believe what it signs: a CA whose key usage, where it says anything, allows it (RFC 5280, 4.2.1.3). */
+export function maySignCertificates(certificate: X509Certificate): boolean {
+  return certificate.ca && (!certificate.raw.includes(KEY_USAGE) || signsCertificates(certificate))
+}

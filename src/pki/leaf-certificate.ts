@@ -1,6 +1,6 @@
 import type { KeyObject, X509Certificate } from 'node:crypto'
 import { CertificateError } from './certificate-error.ts'
-import { signsCertificates } from './certificate-traits.ts'
+import { maySignCertificates } from './certificate-traits.ts'
 import { COMMON_NAME_LIMIT, type DistinguishedName, findAttribute } from './distinguished-name.ts'
 import { formatConstraints, permits, readNameConstraints } from './name-constraints.ts'
 import { accountName, type CertificateName, formatCertificateName, nameWarnings } from './names.ts'
@@ -48,7 +48,7 @@ export function planLeaf(authority: X509Certificate, request: LeafRequest, now: 
 }
 
 function checkAuthority(authority: X509Certificate, now: number): void {
-  if (!authority.ca || !signsCertificates(authority)) {
+  if (!maySignCertificates(authority)) {
     throw new CertificateError('the CA certificate does not say that it may sign certificates (basicConstraints CA:TRUE, keyUsage keyCertSign)', {
       hint: 'make a CA with "lacre ca init": clients would refuse what this one signs',
     })

@@ -139,6 +139,8 @@ describe('beside a unit with -H fd://', { skip: underTest === distribution }, ()
     await machine.ok('init', '--ip', '192.0.2.1', '--no-passphrase')
     await machine.installDaemon()
     assert.ok(!(await machine.command()).includes('fd://'))
+    const { stderr } = await run('systemd-analyze', [`--root=${machine.at('root')}`, 'verify', 'docker.service'])
+    assert.doesNotMatch(stderr, /more than one ExecStart|bad unit file setting|zz-lacre/)
     await machine.startDaemon()
   })
 

@@ -29,9 +29,9 @@ export class DockerMachine {
   async layOut(text = `{\n  "log-level": "warn",\n  "hosts": ["${this.socket}"]\n}\n`): Promise<void> {
     await this.write('root/etc/docker/daemon.json', text)
     const unit = ['/lib/systemd/system/docker.service', '/usr/lib/systemd/system/docker.service'].find((path) => existsSync(path))
-    if (unit === undefined) return await this.write('root/lib/systemd/system/docker.service', '[Service]\nExecStart=/usr/bin/dockerd -H fd://\n')
-    await this.write('root/lib/systemd/system/docker.service', '')
-    await copyFile(unit, this.at('root/lib/systemd/system/docker.service'))
+    if (unit === undefined) return await this.write('root/usr/lib/systemd/system/docker.service', '[Service]\nExecStart=/usr/bin/dockerd -H fd://\n')
+    await this.write('root/usr/lib/systemd/system/docker.service', '')
+    await copyFile(unit, this.at('root/usr/lib/systemd/system/docker.service'))
   }
 
   async write(path: string, text: string): Promise<void> {
@@ -57,7 +57,7 @@ export class DockerMachine {
 
   /** The words by which systemd would start dockerd: of the last `ExecStart`, drop-ins included. */
   async command(): Promise<string[]> {
-    const shown = await run('systemctl', [`--root=${this.at('root')}`, 'cat', 'docker.service'])
+    const shown = await run('systemd-analyze', [`--root=${this.at('root')}`, 'cat-config', 'systemd/system/docker.service'])
     const commands = [...shown.stdout.matchAll(/^ExecStart=(.+)$/gm)].map(([, command = '']) => command)
     return (commands.at(-1) ?? '').split(/\s+/).filter((word) => word !== '' && !word.startsWith('$') && !word.startsWith('--containerd'))
   }
@@ -65,7 +65,11 @@ export class DockerMachine {
   /** dockerd as systemd starts it, with this machine's /etc/docker, and folders of its own. */
   async startDaemon(): Promise<void> {
     this.#daemon = await this.#start()
-    for (const deadline = Date.now() + 60_000; Date.now() < deadline; await delay(100)) {
+    let isGone = false
+    void this.#daemon.exited.then(() => {
+      isGone = true
+    })
+    for (const deadline = Date.now() + 60_000; !isGone && Date.now() < deadline; await delay(100)) {
       const { status } = await run('docker', ['-H', this.socket, 'version'])
       if (status === 0) return
     }
@@ -85,9 +89,9 @@ export class DockerMachine {
   }
 
   async #start(): Promise<Background> {
-    const places = ['--data-root', this.at('data'), '--exec-root', this.at('exec'), '-p', this.at('pid')]
+    const places = ['--data-root', this.at('data'), '--exec-root', this.at('exec'), '-p', '/run/docker.pid']
     const words = [...(await this.command()), ...places, '--iptables=false', '--ip6tables=false', '--bridge=none']
-    const mount = 'mount --bind "$1" /etc/docker && shift && exec "$@"'
+    const mount = 'mkdir -p /etc/docker && mount --bind "$1" /etc/docker && mount -t tmpfs run /run && shift && exec "$@"'
     return startContained('sh', ['-c', mount, 'sh', this.at('root/etc/docker'), ...words])
   }
 
