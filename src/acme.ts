@@ -49,6 +49,7 @@ export async function openAcme(config: Config, edge: Edge, owner: Owner | undefi
   await certificate.open().finally(() => actAs(undefined))
   const hosts = settings.names.map(({ value }) => value)
   if (certificate.isStandIn) edge.log.warn(`a certificate that nobody signed is served until ${settings.directoryUrl} has issued one for ${hosts.join(', ')}`)
+  for (const { id, sentence, remedy } of certificate.problems()) if (id === 'acme-failed') edge.log.warn({ remedy }, sentence)
   let listener: ChallengeListener | undefined
   return {
     files: { certificate: certificate.path, key: certificate.path },
@@ -56,7 +57,8 @@ export async function openAcme(config: Config, edge: Edge, owner: Owner | undefi
     problems: () => certificate.problems(),
     async listen(port) {
       if (settings.challenge !== 'http-01') return
-      const findOrigin = (host: string): string | undefined => (hosts.includes(host) ? originOf(config, host, port) : undefined)
+      const isOurs = (host: string): boolean => hosts.includes(host.replace(/^\[|\]$/g, ''))
+      const findOrigin = (host: string): string | undefined => (isOurs(host) ? originOf(config, host, port) : undefined)
       listener = new ChallengeListener({ addr: config.lacre.acme.httpaddr, answers: certificate.answers, findOrigin })
       await listener.listen()
       edge.log.info(`answering ACME challenges on ${listener.address}`)

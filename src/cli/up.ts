@@ -30,7 +30,8 @@ The first time it makes a certificate authority, a certificate for the names giv
 and addresses) and a user with a password that is shown once. After that the same command just serves.
 
 For a registry on the internet, --acme has Let's Encrypt issue and renew the certificate, which all clients trust. The names
-must lead here, and port 443 (or 80, with --acme-challenge http-01) must be reachable from outside.
+must lead here, and port 443 (or 80, with --acme-challenge http-01) must be reachable from outside. With it you agree to the
+terms of service of Let's Encrypt, or of the server that --acme-directory names.
 
 Examples:
   lacre up

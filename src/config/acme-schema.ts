@@ -7,7 +7,7 @@ import { choice, flag, text, texts } from './values.ts'
 export const letsencryptSchema = z.object({
   cachefile: text('Folder that keeps the ACME account and the certificate; unset, they are kept in lacre/state/acme below the volume.').optional(),
   email: text('Address that the ACME server may write to.').optional(),
-  hosts: texts('Names that the certificate is ordered for; naming one turns ACME on, and so does cachefile.', {
+  hosts: texts("Names that the certificate is ordered for; naming one turns ACME on, and agrees to the server's terms of service.", {
     type: 'a list of host names or addresses, without wildcards',
     accept: findHost,
   }).default([]),

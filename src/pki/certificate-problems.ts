@@ -20,7 +20,7 @@ export interface Problem {
 }
 
 const DAY_MS = 24 * 60 * 60 * 1000
-/** Problems begin this long before a certificate ends. */
+/** Problems begin this long before a certificate ends, and no earlier than in the last quarter of its life: some live for six days. */
 const EXPIRY_NOTICE_MS = 14 * DAY_MS
 const SERVER_AUTH = '1.3.6.1.5.5.7.3.1' // RFC 5280, 4.2.1.12
 const ANY_PURPOSE = '2.5.29.37.0'
@@ -42,7 +42,7 @@ export async function findProblems(files: CertificateFiles, chain: readonly X509
   return found.filter((problem) => problem !== undefined)
 }
 
-/** Not valid yet, over, or over within 14 days. */
+/** Not valid yet, over, or over soon. */
 export function findExpiryProblem(certificate: X509Certificate, path: string, now: number): Problem | undefined {
   const from = certificate.validFromDate
   const until = certificate.validToDate
@@ -55,7 +55,7 @@ export function findExpiryProblem(certificate: X509Certificate, path: string, no
   if (now > until.getTime())
     return { id: 'expired', sentence: `the certificate in ${path} expired on ${until.toISOString()}: clients will say ${error}`, remedy }
   const leftMs = until.getTime() - now
-  if (leftMs > EXPIRY_NOTICE_MS) return undefined
+  if (leftMs > Math.min(EXPIRY_NOTICE_MS, (until.getTime() - from.getTime()) / 4)) return undefined
   const days = Math.floor(leftMs / DAY_MS)
   return {
     id: 'expires-soon',

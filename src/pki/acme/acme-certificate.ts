@@ -99,7 +99,8 @@ export class AcmeCertificate {
       : `the one that is served ends on ${this.#current.leaf.validToDate.toISOString()}`
     if (lastFailure) {
       const sentence = `no certificate could be had for ${hosts}: ${lastFailure.message}; ${served}; next try ${new Date(retryAt).toISOString()}`
-      return [{ id: 'acme-failed', sentence, remedy: lastFailure.hint }]
+      const shortcut = lastFailure.isRateLimit ? '' : `; once that is mended, remove ${this.#files.schedulePath} and start again to try at once`
+      return [{ id: 'acme-failed', sentence, remedy: lastFailure.hint + shortcut }]
     }
     return this.isStandIn ? [{ id: 'acme-pending', sentence: `the certificate for ${hosts} is not issued yet: ${served}`, remedy: 'wait a moment' }] : []
   }

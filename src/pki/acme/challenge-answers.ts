@@ -19,9 +19,6 @@ export interface ChallengeCertificate {
   readonly key: string
 }
 
-/** The protocol that asks for a challenge's certificate: RFC 8737, 4. */
-export const ALPN_PROTOCOL = 'acme-tls/1'
-
 const TOKENS_BELOW = '/.well-known/acme-challenge/'
 
 /** What this server answers to challenges that are under way. */
@@ -41,7 +38,7 @@ export class ChallengeAnswers {
     return this.#texts.get(path)
   }
 
-  /** The certificate to show to who asks for {@link ALPN_PROTOCOL} under a server name. */
+  /** The certificate to show to who asks for the protocol `acme-tls/1` under a server name. */
   findCertificate(serverName: string): ChallengeCertificate | undefined {
     return this.#certificates.get(serverName.toLowerCase())
   }

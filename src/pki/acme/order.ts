@@ -144,10 +144,18 @@ async function poll<T>({ now, sleep, client }: OrderOptions, read: () => Promise
 
 function checkIssued(text: string, key: KeyObject, names: readonly CertificateName[]): IssuedCertificate {
   const blocks = parsePem(text).filter(isCertificate)
-  const leaf = blocks[0] && new X509Certificate(blocks[0].text)
+  const leaf = blocks[0] && parseLeaf(blocks[0].text)
   if (!leaf?.publicKey.equals(createPublicKey(key))) throw answerError('sends a certificate for another key')
   const certified = new Set(certificateNames(leaf))
   const missing = names.filter((name) => !certified.has(formatCertificateName(name)))
   if (missing.length > 0) throw answerError(`sends a certificate without ${missing.map(({ value }) => value).join(', ')}`)
   return { chain: blocks.map((block) => block.text).join(''), key, leaf }
+}
+
+function parseLeaf(pem: string): X509Certificate {
+  try {
+    return new X509Certificate(pem)
+  } catch {
+    throw answerError('sends a certificate that cannot be parsed')
+  }
 }
