@@ -10,7 +10,7 @@ import { parseSubject } from './distinguished-name.ts'
 import { keyKinds, makeKey } from './key-kind.ts'
 import { constraintsFor, parsePermits } from './name-constraints.ts'
 import { parseCertificateNames } from './names.ts'
-import { readRevokedSerials } from './revocation-list.ts'
+import { parseRevokedCertificates } from './revoked-certificates.ts'
 
 test('a CA is made once: a second is refused, and the first stays as it is', async () => {
   await using folder = await AuthorityFolder.make()
@@ -141,9 +141,10 @@ test('revoked by serial or by name, a certificate is on the next list until it i
     [first.entry.serial, second.entry.serial],
   )
   await authority.revoke(other.certificate.serialNumber, 'keyCompromise')
-  const listed = readRevokedSerials(await readFile(folder.paths.listPem), 'crl.pem')
-  assert.deepEqual(listed, new Set([first, second, other].map(({ entry }) => entry.serial)))
-  assert.deepEqual(readRevokedSerials(await readFile(folder.paths.listDer), 'crl.der'), listed)
+  const readList = async (path: string) => parseRevokedCertificates(await readFile(path), path)[0]?.serials
+  const listed = await readList(folder.paths.listPem)
+  assert.deepEqual(listed, new Set([first, second, other].map(({ certificate }) => certificate.serialNumber)))
+  assert.deepEqual(await readList(folder.paths.listDer), listed)
   folder.passDays(92)
   assert.equal((await authority.renewCrl()).size, 0)
 })

@@ -1,4 +1,4 @@
-import { createPublicKey, type KeyObject, sign, verify } from 'node:crypto'
+import { createPublicKey, type KeyObject, sign } from 'node:crypto'
 import { CertificateError } from './certificate-error.ts'
 import {
   type CertificateExtension,
@@ -8,12 +8,13 @@ import {
   readExtensionList,
   readGeneralNames,
 } from './certificate-parts.ts'
-import { bitString, type DerValue, explicit, extension, integer, objectIdentifier, readChildren, readDer, readObjectIdentifier, sequence, set } from './der.ts'
+import { bitString, type DerValue, explicit, extension, integer, objectIdentifier, readChildren, readObjectIdentifier, sequence, set } from './der.ts'
 import { type DistinguishedName, findAttribute } from './distinguished-name.ts'
 import { describeKey, signingAlgorithm } from './key-kind.ts'
 import { type CertificateName, parseCertificateNames } from './names.ts'
-import { parsePem } from './pem.ts'
+import { decodePem, parsePem } from './pem.ts'
 import { encodeAlgorithm } from './sign-certificate.ts'
+import { readSignedValue } from './signed-value.ts'
 
 /** What somebody with a key of his own wants certified. */
 export interface CertificateRequest {
@@ -52,8 +53,10 @@ export function makeRequest(key: KeyObject, { subject, names }: Pick<Certificate
 export function parseRequest(content: Buffer, what: string): CertificateRequest {
   const parts = readRequest(content, what)
   const { subject, publicKey } = parts
-  if (!parts.isSigned()) {
-    throw new CertificateError(`the request ${what} is not signed with its own key`, { hint: 'make it again: lacre cert request NAME, or openssl req -new' })
+  if (!parts.isSigned) {
+    throw new CertificateError(`the request ${what} is not signed with its own key, or with an algorithm that nobody should believe`, {
+      hint: 'make it again: lacre cert request NAME, or openssl req -new -sha256',
+    })
   }
   const bits = publicKey.asymmetricKeyDetails?.modulusLength ?? SHORTEST_RSA
   if (bits < SHORTEST_RSA) throw new CertificateError(`the key of ${what} is too short: ${describeKey(publicKey)}`, { hint: 'make one of 2048 bits or more' })
@@ -63,8 +66,8 @@ export function parseRequest(content: Buffer, what: string): CertificateRequest 
 
 function readRequest(content: Buffer, what: string) {
   try {
-    const [info, algorithm, signature] = readChildren(readDer(requestBytes(content))) as [DerValue, DerValue, DerValue]
-    const [, subject, spki, attributes] = readChildren(info) as [DerValue, DerValue, DerValue, DerValue?]
+    const request = readSignedValue(requestBytes(content))
+    const [, subject, spki, attributes] = readChildren(request.content) as [DerValue, DerValue, DerValue, DerValue?]
     const publicKey = createPublicKey({ key: spki.raw, format: 'der', type: 'spki' })
     const wanted = attributes ? readWanted(attributes) : []
     const alternative = wanted.find(({ oid }) => oid === ALTERNATIVE_NAMES)
@@ -73,7 +76,7 @@ function readRequest(content: Buffer, what: string) {
       publicKey,
       alternativeNames: alternative ? readGeneralNames(alternative.value) : [],
       ignored: wanted.map(({ oid }) => oid).filter((oid) => oid !== ALTERNATIVE_NAMES),
-      isSigned: () => verify(digestOf(algorithm, what), info.raw, publicKey, signature.content.subarray(1)),
+      isSigned: request.isSignedBy(publicKey),
     }
   } catch (cause) {
     throw new CertificateError(`${what} is no certificate request that can be parsed`, {
@@ -85,7 +88,7 @@ function readRequest(content: Buffer, what: string) {
 
 function requestBytes(content: Buffer): Buffer {
   const block = parsePem(content.toString('latin1')).find(({ label }) => label.endsWith('CERTIFICATE REQUEST'))
-  return block ? Buffer.from(block.text.replace(/-----[^-]+-----/g, ''), 'base64') : content
+  return block ? decodePem(block) : content
 }
 
 /** The extensions that it asks for: attribute → set → sequence of extensions. */
@@ -94,26 +97,6 @@ function readWanted(attributes: DerValue): CertificateExtension[] {
   const requested = lists.find(([type]) => type && readObjectIdentifier(type) === EXTENSION_REQUEST)?.[1]
   const [extensions] = requested ? readChildren(requested) : []
   return extensions ? readExtensionList(extensions) : []
-}
-
-/** Signature algorithm → digest; `null` where the algorithm implies it. SHA-1 and MD5 are missing on purpose. */
-const digests: Readonly<Record<string, string | null>> = {
-  '1.2.840.10045.4.3.2': 'sha256',
-  '1.2.840.10045.4.3.3': 'sha384',
-  '1.2.840.10045.4.3.4': 'sha512',
-  '1.2.840.113549.1.1.11': 'sha256',
-  '1.2.840.113549.1.1.12': 'sha384',
-  '1.2.840.113549.1.1.13': 'sha512',
-  '1.3.101.112': null,
-}
-
-function digestOf(algorithm: DerValue, what: string): string | null {
-  const [type] = readChildren(algorithm)
-  const digest = type && digests[readObjectIdentifier(type)]
-  if (digest !== undefined) return digest
-  throw new CertificateError(`the request ${what} is signed with an algorithm that lacre does not take`, {
-    hint: 'make it again with SHA-256: openssl req -new -sha256',
-  })
 }
 
 /** certstrap and openssl put the host name into the CN alone, where no client looks. */

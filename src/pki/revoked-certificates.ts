@@ -1,7 +1,8 @@
-import { type KeyObject, verify } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
 import { CertificateError } from './certificate-error.ts'
-import { type DerValue, readChildren, readDer, readObjectIdentifier } from './der.ts'
+import { type DerValue, readChildren, readDer } from './der.ts'
 import { decodePem, parsePem } from './pem.ts'
+import { readSignedValue } from './signed-value.ts'
 
 /** The certificates that a CA has taken back: a revocation list (RFC 5280, section 5), read. */
 export interface RevokedCertificates {
@@ -42,9 +43,8 @@ function isRevocationList({ label }: { readonly label: string }): boolean {
 
 /** CertificateList, RFC 5280 5.1. */
 function parseList(der: Buffer): RevokedCertificates {
-  const [signed, algorithm, signature] = readChildren(readDer(der))
-  if (!signed || !algorithm || !signature) throw new RangeError('a revocation list has three parts')
-  const parts = readChildren(signed)
+  const { content, isSignedBy } = readSignedValue(der)
+  const parts = readChildren(content)
   const [, , thisUpdate, ...rest] = parts[0]?.tag === INTEGER ? parts.slice(1) : parts // without the version
   if (!thisUpdate) throw new RangeError('a revocation list has a date')
   const revoked = rest.find(({ tag }) => tag === SEQUENCE)
@@ -52,7 +52,7 @@ function parseList(der: Buffer): RevokedCertificates {
     thisUpdate: parseTime(thisUpdate),
     nextUpdate: rest[0] && TIMES.includes(rest[0].tag) ? parseTime(rest[0]) : undefined,
     serials: new Set(revoked && readChildren(revoked).map(({ content }) => formatSerial(readDer(content)))),
-    isSignedBy: (key) => isSigned(signed.raw, key, readAlgorithm(algorithm), signature.content.subarray(1)), // the bits that the last byte lacks come first: none
+    isSignedBy,
   }
 }
 
@@ -70,28 +70,4 @@ function parseTime({ tag, content }: DerValue): Date {
   const [, year, month, day, hour, minute, second] = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/.exec(whole) ?? []
   if (year === undefined) throw new RangeError('a date that is none')
   return new Date(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`)
-}
-
-/** The digest of each way to sign that CAs use; what is not here verifies with nothing. */
-const DIGESTS: ReadonlyMap<string, string | undefined> = new Map([
-  ['1.2.840.10045.4.3.2', 'sha256'], // ecdsa-with-SHA256
-  ['1.2.840.10045.4.3.3', 'sha384'],
-  ['1.2.840.10045.4.3.4', 'sha512'],
-  ['1.2.840.113549.1.1.11', 'sha256'], // sha256WithRSAEncryption
-  ['1.2.840.113549.1.1.12', 'sha384'],
-  ['1.2.840.113549.1.1.13', 'sha512'],
-  ['1.3.101.112', undefined], // Ed25519 hashes by itself
-])
-
-function readAlgorithm(algorithm: DerValue): string {
-  return readObjectIdentifier(readDer(algorithm.content))
-}
-
-function isSigned(bytes: Buffer, key: KeyObject, algorithm: string, signature: Buffer): boolean {
-  if (!DIGESTS.has(algorithm)) return false
-  try {
-    return verify(DIGESTS.get(algorithm), bytes, key, signature)
-  } catch {
-    return false // a key of another kind
-  }
 }
