@@ -31,6 +31,8 @@ export interface CertificateContent {
   readonly names?: readonly CertificateName[]
   /** Of an authority: the only names it may vouch for. */
   readonly constraints?: NameConstraints
+  /** More extensions than the profile brings, DER. */
+  readonly extensions?: readonly Buffer[]
   readonly notBefore: Date
   readonly notAfter: Date
 }
@@ -51,7 +53,7 @@ export function signCertificate(issuer: Issuer, content: CertificateContent): X5
     notAfter: certificate && certificate.validToDate < content.notAfter ? certificate.validToDate : content.notAfter,
     subject,
     publicKey: content.publicKey,
-    extensions: [...keyIdentifiers(content.publicKey, certificate), ...profileExtensions(content)],
+    extensions: [...keyIdentifiers(content.publicKey, certificate), ...profileExtensions(content), ...(content.extensions ?? [])],
   })
 }
 

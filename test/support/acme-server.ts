@@ -1,6 +1,6 @@
 import { createHash, createHmac, createPrivateKey, createPublicKey, type JsonWebKey, type KeyObject, randomBytes, verify, X509Certificate } from 'node:crypto'
 import type { AcmeAnswer, AcmeRequest } from '../../src/pki/acme/transport.ts'
-import { readChildren, readDer } from '../../src/pki/der.ts'
+import { parseRequest } from '../../src/pki/certificate-request.ts'
 import { parseCertificateNames } from '../../src/pki/names.ts'
 import { signCertificate } from '../../src/pki/sign-certificate.ts'
 import type { TestCertificate } from './certificates.ts'
@@ -196,13 +196,12 @@ export class AcmeServer {
   }
 
   async #certify(csr: Buffer, { identifiers }: Order): Promise<string> {
-    const [content] = readChildren(readDer(csr))
-    const key = content && readChildren(content)[2]?.raw
-    const publicKey = createPublicKey({ key: key ?? Buffer.alloc(0), format: 'der', type: 'spki' })
+    const { publicKey, names: wanted } = parseRequest(csr, 'the request')
     const issuer = { key: createPrivateKey(this.#authority.keyText), certificate: new X509Certificate(this.#authority.cert) }
     const names = parseCertificateNames(identifiers.map(({ value }) => value))
+    if (JSON.stringify(wanted) !== JSON.stringify(names)) throw problem('badCSR', 'other names than the order')
     const validity = { notBefore: new Date(this.#now()), notAfter: new Date(this.#now() + this.lifeMs) }
-    const leaf = await signCertificate(issuer, { profile: 'server', subject: [], publicKey, names, ...validity })
+    const leaf = signCertificate(issuer, { profile: 'server', subject: [], publicKey, names, ...validity })
     return leaf.toString() + this.#authority.cert
   }
 

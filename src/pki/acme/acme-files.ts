@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { findText } from '../authority-files.ts'
 import { CertificateError } from '../certificate-error.ts'
 import { makePrivateFolder, writeFileDurably } from '../durable-files.ts'
+import { formatKey } from '../key-file.ts'
 import { makeKey } from '../key-kind.ts'
 import type { CertificateName } from '../names.ts'
 import { isCertificate, isPrivateKey, parsePem } from '../pem.ts'
@@ -52,7 +53,7 @@ export class AcmeFiles {
     const text = await findText(path)
     if (text !== undefined) return parseKey(text, path)
     const key = await makeKey('ec:p256')
-    await writeFileDurably(path, formatKey(key), 0o600)
+    await writeFileDurably(path, await formatKey(key), 0o600)
     return key
   }
 
@@ -71,7 +72,7 @@ export class AcmeFiles {
   async makeStandIn(names: readonly CertificateName[], now: number): Promise<HeldCertificate> {
     const key = await makeKey('ec:p256')
     const validity = { notBefore: new Date(now - DAY_MS), notAfter: new Date(now + STAND_IN_MS) }
-    const leaf = await signCertificate(
+    const leaf = signCertificate(
       { key },
       { profile: 'server', subject: [{ type: 'CN', value: 'lacre, until ACME' }], publicKey: createPublicKey(key), names, ...validity },
     )
@@ -80,7 +81,7 @@ export class AcmeFiles {
   }
 
   async writeCertificate(chain: string, key: KeyObject): Promise<void> {
-    await writeFileDurably(this.certificatePath, formatKey(key) + chain, 0o600)
+    await writeFileDurably(this.certificatePath, (await formatKey(key)) + chain, 0o600)
   }
 
   /** An unreadable schedule is an empty one: it only says when to try again. */
@@ -96,10 +97,6 @@ export class AcmeFiles {
   async writeSchedule(schedule: Schedule): Promise<void> {
     await writeFileDurably(this.schedulePath, `${JSON.stringify(schedule, undefined, 2)}\n`, 0o600)
   }
-}
-
-function formatKey(key: KeyObject): string {
-  return key.export({ type: 'pkcs8', format: 'pem' }).toString()
 }
 
 function parseKey(text: string, path: string): KeyObject {

@@ -1,13 +1,13 @@
 import { createPublicKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { z } from 'zod'
 import { certificateNames } from '../certificate-parts.ts'
+import { makeRequest } from '../certificate-request.ts'
 import { makeKey } from '../key-kind.ts'
 import { type CertificateName, formatCertificateName } from '../names.ts'
-import { isCertificate, parsePem } from '../pem.ts'
+import { decodePem, isCertificate, parsePem } from '../pem.ts'
 import { type AcmeClient, answerError, locationOf, parseAnswer, retryAfterMs } from './acme-client.ts'
 import { AcmeError, toAcmeError } from './acme-error.ts'
 import type { ChallengeAnswers, ChallengeType } from './challenge-answers.ts'
-import { signingRequest } from './signing-request.ts'
 
 export interface OrderRequest {
   readonly names: readonly CertificateName[]
@@ -61,7 +61,7 @@ export async function orderCertificate(options: OrderOptions, request: OrderRequ
   const readOrder = async () => withWait(await client.post(url), orderSchema, options)
   await poll(options, readOrder, ({ status }) => status !== 'pending') // @NOTE a moment may pass until the order knows of its authorizations
   const key = await makeKey('ec:p256')
-  await client.post(order.finalize, { csr: signingRequest(key, request.names).toString('base64url') })
+  await client.post(order.finalize, { csr: encodeRequest(key, request.names) })
   const done = await poll(options, readOrder, ({ status }) => status === 'valid' || status === 'invalid')
   if (done.error || !done.certificate) throw toAcmeError('the ACME server does not issue the certificate', done.error ?? {})
   const { text } = await client.post(done.certificate)
@@ -140,6 +140,12 @@ async function poll<T>({ now, sleep, client }: OrderOptions, read: () => Promise
     if (now() > deadline) throw answerError(`has not made up its mind for ${POLL_FOR_MS / 60_000} minutes`)
     await sleep(Math.min(Math.max(waitMs, POLL_MS), POLL_MOST_MS), client.signal)
   }
+}
+
+/** DER in base64url: RFC 8555, 7.4. */
+function encodeRequest(key: KeyObject, names: readonly CertificateName[]): string {
+  const [block] = parsePem(makeRequest(key, { subject: [], names }))
+  return block ? decodePem(block).toString('base64url') : ''
 }
 
 function checkIssued(text: string, key: KeyObject, names: readonly CertificateName[]): IssuedCertificate {
