@@ -8,6 +8,7 @@ import { formatConstraints, parsePermits } from '../pki/name-constraints.ts'
 import { CA_DAYS, rootSubject } from '../pki/root-certificate.ts'
 import { describeAuthority, formatAuthority } from './authority-description.ts'
 import { exportCommand } from './ca-export.ts'
+import { importCommand } from './ca-import.ts'
 import { rotateCommand } from './ca-rotate.ts'
 import { askPassphrase, obtainNewPassphrase, type PassphraseOptions, withNewPassphrase, withPassphrase } from './passphrase-input.ts'
 import { locatePki, type PkiOptions, parseDays, printResult, withLedger, withPki } from './pki-folder.ts'
@@ -46,6 +47,7 @@ export function caCommand(data: string): Command {
   return new Command('ca')
     .description('the certificate authority that clients trust')
     .addCommand(initCommand(data))
+    .addCommand(importCommand(data))
     .addCommand(showCommand(data))
     .addCommand(exportCommand(data))
     .addCommand(listCommand(data))

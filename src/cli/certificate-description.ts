@@ -37,13 +37,18 @@ export function formatDescription({ subject, names, issuer, key, notBefore, notA
   const life = daysLeft < 0 ? `over for ${-daysLeft} days` : `${daysLeft} days left`
   return [
     ...formatField('subject', subject),
-    ...formatField('names', names.length > 0 ? names.join(', ') : 'none: no client made with Go, and no browser, will accept it for any host'),
+    ...formatField('names', names.length > 0 ? formatNames(names) : 'none: no client made with Go, and no browser, will accept it for any host'),
     ...formatField('issuer', issuer),
     ...formatField('key', key),
     ...formatField('valid', `${notBefore.slice(0, 10)} to ${notAfter.slice(0, 10)}: ${life}`),
     ...formatField('serial', serial),
     ...formatField('sha256', sha256),
   ]
+}
+
+/** Names as people know them; URIs keep their kind, but for that of an account. */
+export function formatNames(names: readonly string[]): string {
+  return names.map((name) => name.replace(/^(?:dns|ip):/, '').replace(/^uri:lacre:account\//, 'account ')).join(', ')
 }
 
 const FIELD_WIDTH = 9

@@ -14,7 +14,7 @@ export interface PassphraseOptions {
   readonly passphrase?: boolean
 }
 
-/** @public Options that tell the passphrase of an encrypted key; never the passphrase itself, which `ps` would show. */
+/** Options that tell the passphrase of an encrypted key; never the passphrase itself, which `ps` would show. */
 export function withPassphrase(command: Command): Command {
   return command
     .addOption(new Option('--passphrase-file <path>', "the CA key's passphrase: first line of a file").conflicts('passphraseEnv'))
@@ -27,7 +27,7 @@ export function withNewPassphrase(command: Command): Command {
   return withPassphrase(command).addOption(without)
 }
 
-/** @public Tells the passphrase of a key that exists: once from a file or variable, as often as asked from a person. */
+/** Tells the passphrase of a key that exists: once from a file or variable, as often as asked from a person. */
 export function askPassphrase(options: PassphraseOptions, streams: CommandStreams = process): AskPassphrase {
   return async (path, attempt) => {
     if (isGiven(options)) return attempt === 1 ? readGiven(options) : undefined

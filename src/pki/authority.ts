@@ -10,7 +10,7 @@ import { CLOCK_SKEW_MS, DAY_MS, type LeafRequest, planLeaf } from './leaf-certif
 import type { Ledger, LedgerEntry, LedgerPen, RevocationReason } from './ledger.ts'
 import { ledgerEntry } from './ledger-entry.ts'
 import { formatRevocationList, signRevocationList } from './revocation-list.ts'
-import { makeRoot, type RootRequest } from './root-certificate.ts'
+import { makeRoot, type RootFiles, type RootRequest } from './root-certificate.ts'
 import { signCertificate } from './sign-certificate.ts'
 
 export interface AuthorityOptions {
@@ -51,14 +51,29 @@ const LIST_DAYS = 30
  * @throws CertificateError if there is a CA already, unless it is to be replaced.
  */
 export async function createAuthority(options: NewAuthority): Promise<Authority> {
-  const paths = authorityPaths(options.directory)
   const now = (options.now ?? Date.now)()
+  return installAuthority(options, async () => {
+    const { certificate, files } = await makeRoot(options, now)
+    return { files, entries: [ledgerEntry(certificate, 'authority')] }
+  })
+}
+
+/**
+ * Puts a CA into its folder, and what it has issued into the ledger. Files are durable on return.
+ *
+ * @throws CertificateError if there is a CA already, unless it is to be replaced.
+ */
+export async function installAuthority(
+  options: AuthorityOptions & Pick<NewAuthority, 'replace'>,
+  make: () => Promise<{ files: RootFiles; entries: readonly LedgerEntry[] }>,
+): Promise<Authority> {
+  const paths = authorityPaths(options.directory)
   await makePrivateFolder(options.directory)
   await options.ledger.exclusively(async (pen) => {
-    await makeRoom(paths, now, options.replace === true)
-    const { certificate, files } = await makeRoot(options, now)
-    await writeFolderDurably(paths.folder, { ...files, 'bundle.crt': { text: certificate.toString(), mode: 0o644 } })
-    pen.add(ledgerEntry(certificate, 'authority'))
+    await makeRoom(paths, (options.now ?? Date.now)(), options.replace === true)
+    const { files, entries } = await make()
+    await writeFolderDurably(paths.folder, { ...files, 'bundle.crt': files['ca.crt'] })
+    for (const entry of entries) pen.add(entry)
   })
   return openAuthority(options)
 }
@@ -137,7 +152,7 @@ export class Authority {
    */
   revoke(serialOrName: string, reason: RevocationReason): Promise<LedgerEntry[]> {
     return this.#options.ledger.exclusively(async (pen) => {
-      const entries = this.#findRevocable(serialOrName)
+      const entries = this.findRevocable(serialOrName)
       const at = new Date(this.#now())
       for (const { serial } of entries) pen.revoke(serial, at, reason)
       await this.#writeList(pen)
@@ -150,7 +165,8 @@ export class Authority {
     return this.#options.ledger.exclusively((pen) => this.#writeList(pen))
   }
 
-  #findRevocable(serialOrName: string): LedgerEntry[] {
+  /** What {@link revoke} would revoke. @throws CertificateError as it does. */
+  findRevocable(serialOrName: string): LedgerEntry[] {
     const { ledger } = this.#options
     const bySerial = ledger.find(serialOrName)
     const found = bySerial ? [bySerial] : ledger.findByName(serialOrName).filter(({ notAfter }) => notAfter.getTime() > this.#now())

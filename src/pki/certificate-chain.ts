@@ -19,6 +19,13 @@ export function findPath([leaf, ...sent]: readonly X509Certificate[], trusted: r
   return undefined
 }
 
+/** A certificate and those that lead to its root, in the order in which a server must send them. The root itself is left out: clients have it. */
+export function orderChain(leaf: X509Certificate, others: readonly X509Certificate[]): X509Certificate[] {
+  const chain = [leaf]
+  for (let next = findIssuer(leaf, others); next && !isSelfSigned(next) && !chain.includes(next); next = findIssuer(next, others)) chain.push(next)
+  return chain
+}
+
 export function isSelfSigned(certificate: X509Certificate): boolean {
   return isIssuer(certificate, certificate)
 }

@@ -30,11 +30,7 @@ const EXTENSION_REQUEST = '1.2.840.113549.1.9.14' // RFC 2985, 5.4.2
 const ALTERNATIVE_NAMES = '2.5.29.17'
 const SHORTEST_RSA = 2048
 
-/**
- * A certificate signing request for a key, PEM: RFC 2986.
- *
- * @public
- */
+/** A certificate signing request for a key, PEM: RFC 2986. */
 export function makeRequest(key: KeyObject, { subject, names }: Pick<CertificateRequest, 'subject' | 'names'>): string {
   const publicKey = createPublicKey(key).export({ type: 'spki', format: 'der' })
   const wanted = sequence(extension(ALTERNATIVE_NAMES, false, encodeGeneralNames(names)))
@@ -48,7 +44,6 @@ export function makeRequest(key: KeyObject, { subject, names }: Pick<Certificate
  * Reads a request, PEM or DER.
  *
  * @throws CertificateError if it is none, is not signed with its own key, has a weak key or no names; `what` is its path.
- * @public
  */
 export function parseRequest(content: Buffer, what: string): CertificateRequest {
   const parts = readRequest(content, what)

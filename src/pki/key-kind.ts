@@ -30,6 +30,14 @@ export async function makeKey(kind: KeyKind): Promise<KeyObject> {
   return kinds[kind]()
 }
 
+/** The kind of a key that there is; the default for one that lacre does not make. */
+export function keyKindOf(key: KeyObject): KeyKind {
+  const { modulusLength = 0 } = key.asymmetricKeyDetails ?? {}
+  if (key.asymmetricKeyType === 'rsa') return modulusLength > 3072 ? 'rsa:4096' : modulusLength > 2048 ? 'rsa:3072' : 'rsa:2048'
+  if (key.asymmetricKeyType === 'ed25519') return 'ed25519'
+  return describeKey(key) === 'EC P-384' ? 'ec:p384' : 'ec:p256'
+}
+
 /** A key, private or public, as a person reads it: `EC P-256`, `RSA 4096`, `Ed25519`. */
 export function describeKey({ asymmetricKeyType, asymmetricKeyDetails = {} }: KeyObject): string {
   const { namedCurve = '', modulusLength = 0 } = asymmetricKeyDetails

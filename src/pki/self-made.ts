@@ -37,7 +37,8 @@ export interface SelfMadeCertificate {
 const RENEW_BEFORE_MS = 30 * DAY_MS
 
 /**
- * Sees to it that there is a CA of our own and a server certificate signed by it for exactly these names.
+ * Sees to it that there is a CA of our own and a server certificate signed by it for exactly these names, and those
+ * of {@link rememberNames}.
  * What is valid stays; the server's certificate is renewed, with the same key, 30 days before its end or when the names change.
  * The CA is made once and never replaced; its key is needed only when something must be signed. All files are durable on return.
  *
@@ -45,21 +46,33 @@ const RENEW_BEFORE_MS = 30 * DAY_MS
  */
 export async function ensureServerCertificate(options: SelfMadeOptions): Promise<SelfMadeCertificate> {
   const now = (options.now ?? Date.now)()
-  const names = parseCertificateNames([...options.names, ...(options.otherNames ?? [])])
+  const remembered = await readRemembered(options.directory)
+  const names = parseCertificateNames([...options.names, ...remembered, ...(options.otherNames ?? [])])
   if (names.length === 0) throw new CertificateError('a certificate needs a name', { hint: 'give the host name that clients will use' })
 
   await makePrivateFolder(options.directory)
   const authority = await ensureAuthority(options, names)
   const constraints = readNameConstraints(authority.certificate)
-  const asked = new Set(parseCertificateNames(options.names).map(formatCertificateName))
+  const asked = new Set(parseCertificateNames([...options.names, ...remembered]).map(formatCertificateName))
   const kept = names.filter((name) => asked.has(formatCertificateName(name)) || permits(constraints, name))
   return options.ledger.exclusively((pen) => ensureLeaf(authority, pen, { directory: options.directory, names: kept, now }))
+}
+
+/** Has every later certificate of the server carry these names too, whatever else it is made for. */
+export async function rememberNames(directory: string, names: readonly CertificateName[]): Promise<void> {
+  const all = new Set([...(await readRemembered(directory)), ...names.map(({ value }) => value)])
+  await writeFileDurably(serverPaths(directory).remembered, [...all, ''].join('\n'), 0o644)
+}
+
+async function readRemembered(directory: string): Promise<string[]> {
+  const text = await findText(serverPaths(directory).remembered)
+  return (text ?? '').split('\n').filter((name) => name !== '')
 }
 
 /** Where the server's own certificate and key are. */
 function serverPaths(directory: string) {
   const folder = join(directory, 'server')
-  return { folder, certificate: join(folder, 'server.crt'), key: join(folder, 'server.key') }
+  return { folder, certificate: join(folder, 'server.crt'), key: join(folder, 'server.key'), remembered: join(folder, 'added-names') }
 }
 
 /** What the server's certificate must be. */

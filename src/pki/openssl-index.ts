@@ -1,0 +1,41 @@
+import { readFile } from 'node:fs/promises'
+import { plainSerial, type RevocationReason, revocationReasons } from './ledger.ts'
+
+/** A revoked certificate in the index.txt of `openssl ca` and easy-rsa. */
+export interface IndexedRevocation {
+  readonly serial: string
+  readonly subject: string
+  readonly notAfter: Date
+  readonly revokedAt: Date
+  readonly reason: RevocationReason
+}
+
+/** The revoked certificates of an index; none where there is no such file. */
+export async function readIndex(path: string): Promise<IndexedRevocation[]> {
+  const text = await readFile(path, 'utf8').catch(() => '')
+  return text.split('\n').flatMap(parseLine)
+}
+
+/** State, end, revocation with its reason, serial, file, subject: with tabs between them. */
+function parseLine(line: string): IndexedRevocation[] {
+  const [state, end = '', revocation = '', serial = '', , subject = ''] = line.split('\t')
+  const [at = '', reason] = revocation.split(',')
+  if (state !== 'R' || !/^[0-9a-f]+$/i.test(serial)) return []
+  return [{ serial: plainSerial(serial), subject: formatSubject(subject), notAfter: parseTime(end), revokedAt: parseTime(at), reason: parseReason(reason) }]
+}
+
+function formatSubject(text: string): string {
+  return text.replace(/^\//, '').split('/').join(', ')
+}
+
+function parseReason(text = ''): RevocationReason {
+  return (Object.keys(revocationReasons) as RevocationReason[]).find((reason) => reason.toLowerCase() === text.toLowerCase()) ?? 'unspecified'
+}
+
+/** `261122054000Z`, or with four digits of the year from 2050: RFC 5280, 4.1.2.5. */
+function parseTime(text: string): Date {
+  const [, year = '', month, day, hour, minute, second] = /^(\d{2}|\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/.exec(text) ?? []
+  if (year === '') return new Date(0)
+  const whole = year.length === 4 ? year : `${Number(year) < 50 ? 20 : 19}${year}`
+  return new Date(`${whole}-${month}-${day}T${hour}:${minute}:${second}Z`)
+}
