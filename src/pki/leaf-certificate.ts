@@ -16,7 +16,7 @@ export interface LeafRequest {
   readonly subject?: DistinguishedName
   /** 90 without it. */
   readonly days?: number
-  /** Of a client: the account that the certificate names, as URI `lacre:account/NAME` and as CN. */
+  /** Of a client: the account that the certificate names, as URI `lacre:account/NAME`, percent-encoded, which counts; and as CN, for people. */
   readonly account?: string
 }
 
@@ -71,15 +71,21 @@ function checkNames(authority: X509Certificate, names: readonly CertificateName[
 }
 
 function leafSubject(authority: X509Certificate, { names, subject = [], account }: LeafRequest): DistinguishedName {
-  if (findAttribute(subject, 'CN') !== undefined) return subject
-  const value = account === undefined ? firstShortName(names) : accountCommonName(authority, account)
-  return value === undefined ? subject : [...subject, { type: 'CN', value }]
+  const given = findAttribute(subject, 'CN')
+  const value = given ?? (account === undefined ? firstShortName(names) : checkAccount(account))
+  if (value === undefined) return subject
+  const commonName = { type: 'CN', value: harmlessName(authority, names, value) }
+  return given === undefined ? [...subject, commonName] : subject.map((attribute) => (attribute.type === 'CN' ? commonName : attribute))
 }
 
-/** @NOTE OpenSSL takes a CN that looks like a domain for one, and holds it against the CA's name constraints: such an account gets a word in front. */
-function accountCommonName(authority: X509Certificate, account: string): string {
-  const value = account.includes('.') && readNameConstraints(authority) ? `account ${account}` : account
-  if (value.length <= COMMON_NAME_LIMIT) return value
+/** @NOTE Where no name is a domain, OpenSSL takes a CN that looks like one (`10.0.0.7` does) and holds it against the CA's constraints. */
+function harmlessName(authority: X509Certificate, names: readonly CertificateName[], value: string): string {
+  const isTaken = /^[\w-]+(?:\.[\w-]+)+$/.test(value) && !names.some(({ kind }) => kind === 'dns')
+  return isTaken && readNameConstraints(authority)?.domains.length ? `name ${value}`.slice(0, COMMON_NAME_LIMIT) : value
+}
+
+function checkAccount(account: string): string {
+  if (account.length <= COMMON_NAME_LIMIT) return account
   throw new CertificateError(`the account ${JSON.stringify(account)} is too long for a certificate`, {
     hint: `a CN has at most ${COMMON_NAME_LIMIT} characters`,
   })
