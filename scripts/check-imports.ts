@@ -37,9 +37,11 @@ const importTable: Readonly<Record<string, readonly string[]>> = {
   'settings.ts': ['config', 'http', 'observability', 'registry'],
   'webhooks.ts': ['config', 'observability', 'volume', 'metadata', 'notifications'],
   'acme.ts': ['config', 'http', 'observability', 'volume', 'pki'],
+  'renewal.ts': ['config', 'metadata', 'observability', 'pki'],
+  'certificates.ts': ['acme.ts', 'renewal.ts', 'config', 'http', 'observability', 'volume', 'pki'],
   'report.ts': ['observability', 'registry'],
   'app.ts': [
-    'acme.ts',
+    'certificates.ts',
     'report.ts',
     'settings.ts',
     'webhooks.ts',

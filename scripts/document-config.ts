@@ -91,6 +91,8 @@ Durations are written as \`10s\`, \`1h30m\` or \`168h\`; a number without a unit
 | \`REGISTRY_…\` | a key, as above |
 | \`LISTEN_FDS\`, \`LISTEN_PID\` | set by systemd: the one socket that it passes takes the place of \`http.addr\` and \`http.net\` |
 | \`LACRE_DATA\` | the folder of \`lacre up\` and of the commands that look after a volume, instead of \`./lacre-data\` |
+| \`LACRE_PKI_PASSPHRASE\` | the passphrase of lacre's own CA key, where \`lacre.pki.passphrasefile\` is not set |
+| \`CREDENTIALS_DIRECTORY\` | set by systemd: the credential \`lacre-pki-passphrase\` in it is that passphrase, where neither of the two is set |
 
 ## Keys
 
@@ -143,7 +145,7 @@ const others: Readonly<Record<string, string>> = {
 }
 
 /** Keys that only lacre has. */
-const OURS = /^(?:lacre\.|pki\.|http\.tls\.(?:crls|explain)$)/
+const OURS = /^(?:lacre\.|http\.tls\.(?:crls|explain)$)/
 
 function row({ path, type, description, fallback, unit }: ConfigKey): string {
   const ours = fallback === undefined ? '–' : `\`${unit ? formatDuration(fallback as number) : textOf(fallback)}\``

@@ -5,20 +5,17 @@ import { join } from 'node:path'
 import type { Logger } from 'pino'
 import type { Authenticator } from './access/authenticate.ts'
 import { openHtpasswd } from './access/htpasswd.ts'
-import type { Acme } from './acme.ts'
+import { type Certificates, type CertificatesStatus, openCertificates } from './certificates.ts'
 import type { Config } from './config/schema.ts'
 import { AdminSocket, type Served } from './http/admin.ts'
 import { createObserver } from './http/log-requests.ts'
 import { createServer, type HttpServer } from './http/server.ts'
-import { TlsFiles } from './http/tls-files.ts'
 import { IN_MEMORY, openIndex, openState } from './metadata/connect.ts'
 import type { Notifier } from './notifications/notifier.ts'
 import { healthChecks } from './observability/health-checks.ts'
 import { HealthMonitor } from './observability/health-monitor.ts'
 import { createLogger } from './observability/log.ts'
 import { createMetrics, type Metrics } from './observability/metrics.ts'
-import type { Problem } from './pki/certificate-problems.ts'
-import { refuseProblems } from './pki/server-certificate.ts'
 import { startHousekeeping } from './registry/housekeeping.ts'
 import { noRules, type PushRules } from './registry/push-rules.ts'
 import { closeRegistry, openRegistry, type Registry, type RegistryEvent } from './registry/registry.ts'
@@ -27,7 +24,7 @@ import { housekeeping, httpSettings, pushRules, urlOf } from './settings.ts'
 import { FilesystemDriver } from './volume/filesystem.ts'
 import { CACHE, STATE } from './volume/layout.ts'
 import { findNetworkFileSystem, VolumeLock } from './volume/lock.ts'
-import { actAs, becomeForGood, findForeignOwner, type Owner } from './volume/owner.ts'
+import { actAs, becomeForGood, findForeignOwner } from './volume/owner.ts'
 import { createNotifier, idleMailroom } from './webhooks.ts'
 
 export interface OpenVolume {
@@ -110,6 +107,16 @@ export interface RunningServer {
   stop(): Promise<void>
 }
 
+/** How a server that runs says it stands, as a value for JSON. */
+export interface ServerStatus {
+  readonly url: string
+  readonly addresses: readonly string[]
+  readonly startedAt: string
+  /** The file of users; absent where everybody may do everything. */
+  readonly users?: string
+  readonly certificates: CertificatesStatus
+}
+
 /** Where a server logs and counts. */
 interface Edge {
   readonly log: Logger
@@ -124,30 +131,30 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   const edge = openEdge(config, options)
   const root = config.storage.filesystem.rootdirectory
   const owner = findForeignOwner(root)
-  const acme = await findAcme(config, edge, owner)
-  const tls = await openTls(config, edge, { acme, isStrict: options.isStrict === true })
+  const certificates = await openCertificates(config, edge, { owner, isStrict: options.isStrict === true })
   actAs(owner)
   const notifier = createNotifier(config, edge)
   const volume = await openVolume(root, volumeOptions(config, edge, notifier))
-  warnOfNetwork(root, edge.log)
   const authenticator = await openAuthenticator(config, edge)
-  const { monitor, ...parts } = serverParts(config, volume.registry, edge, { tls, acme })
+  const { monitor, ...parts } = serverParts(config, volume.registry, edge, certificates)
+  const { tls, authorityFolder } = certificates
   const settings = { ...parts.settings, inheritedSocket: options.inheritedSocket }
-  const server = createServer({ ...parts, settings, authenticator, tls, notifier, authorityFolder: join(root, STATE, 'pki') })
+  const server = createServer({ ...parts, settings, authenticator, notifier, tls, authorityFolder })
   actAs(undefined)
-  await listen(server, acme, volume)
+  await listen(server, certificates, volume)
   becomeForGood(owner)
   notifier?.start()
-  acme?.start(async () => tls?.look())
-  const admin = await openAdminSocket(root, { registry: volume.registry, mailroom: notifier ?? idleMailroom(config) }, edge.log)
-  startHousekeeping(volume.registry, housekeeping(config, edge))
-  monitor.start()
+  certificates.start()
   const url = urlOf(config.http, server, tls !== undefined)
+  const status = statusOf(config, { url, addresses: server.addresses }, certificates)
+  const admin = await openAdminSocket(root, { registry: volume.registry, mailroom: notifier ?? idleMailroom(config), status }, edge.log)
+  lookAfter(volume.registry, config, edge)
+  monitor.start()
   edge.log.info({ url }, `listening on ${server.addresses.join(', ')}`)
   const stop = async (): Promise<void> => {
     monitor[Symbol.dispose]()
     await server.close(config.http.draintimeout)
-    await Promise.all([admin?.close(), notifier?.close(), tls?.[Symbol.asyncDispose](), acme?.[Symbol.asyncDispose](), authenticator?.[Symbol.asyncDispose]()])
+    await Promise.all([admin?.close(), notifier?.close(), certificates[Symbol.asyncDispose](), authenticator?.[Symbol.asyncDispose]()])
     volume.close()
     edge.log.info('stopped')
   }
@@ -161,22 +168,22 @@ function openEdge(config: Config, { configuration, warnings = [] }: ServerOption
   return { log, metrics: createMetrics() }
 }
 
-function warnOfNetwork(root: string, log: Logger): void {
-  const network = findNetworkFileSystem(root)
-  if (network) log.warn(`the volume is on ${network}: its locks and syncs promise less than a local disk's, so keep to one server and to backups`)
+function lookAfter(registry: Registry, config: Config, edge: Edge): void {
+  const network = findNetworkFileSystem(config.storage.filesystem.rootdirectory)
+  if (network) edge.log.warn(`the volume is on ${network}: its locks and syncs promise less than a local disk's, so keep to one server and to backups`)
+  startHousekeeping(registry, housekeeping(config, edge))
 }
 
-/** Loads what it needs only where ACME is configured. */
-async function findAcme(config: Config, edge: Edge, owner: Owner | undefined): Promise<Acme | undefined> {
-  if (config.http.tls.letsencrypt.hosts.length === 0) return undefined
-  return (await import('./acme.ts')).openAcme(config, edge, owner)
+function statusOf({ auth }: Config, place: Pick<ServerStatus, 'url' | 'addresses'>, certificates: Certificates): () => ServerStatus {
+  const startedAt = new Date().toISOString()
+  return () => ({ ...place, startedAt, ...(auth.htpasswd && { users: auth.htpasswd.path }), certificates: certificates.status() })
 }
 
 /** Listens on all addresses, or on none and gives the volume back. */
-async function listen(server: HttpServer, acme: Acme | undefined, volume: OpenVolume): Promise<void> {
+async function listen(server: HttpServer, certificates: Certificates, volume: OpenVolume): Promise<void> {
   try {
     await server.listen()
-    await acme?.listen(findPort(server))
+    await certificates.listen(findPort(server))
   } catch (error) {
     await server.close(0)
     volume.close()
@@ -187,40 +194,6 @@ async function listen(server: HttpServer, acme: Acme | undefined, volume: OpenVo
 function findPort({ addresses: [main = ''] }: HttpServer): number | undefined {
   const port = /:(\d+)$/.exec(main)?.[1]
   return port === undefined ? undefined : Number(port)
-}
-
-interface TlsChoices {
-  readonly acme: Acme | undefined
-  readonly isStrict: boolean
-}
-
-async function openTls(config: Config, { log, metrics }: Edge, { acme, isStrict }: TlsChoices): Promise<TlsFiles | undefined> {
-  const { letsencrypt: _, ...rest } = config.http.tls
-  const { certificate, key } = acme?.files ?? rest
-  if (!certificate || !key) {
-    log.warn('serving plain HTTP: passwords and images can be read and changed on the way; set http.tls.certificate and http.tls.key')
-    return undefined
-  }
-  const warn = ({ sentence, remedy }: Problem): void => log.warn({ remedy }, sentence)
-  const show = (notAfter: Date): void => metrics.certificateExpiry.set(notAfter.getTime() / 1000)
-  const settings = { ...rest, certificate, key, challenges: acme?.challenges, clientauth: rest.clientcas.length > 0 ? rest.clientauth : undefined }
-  const tls = await new TlsFiles(settings, {
-    onProblem: warn,
-    ownCrl: join(config.storage.filesystem.rootdirectory, STATE, 'pki/crl.pem'),
-    onTurnedAway: ({ reason, sentence }) => {
-      metrics.clientsTurnedAway.inc({ reason })
-      log.info({ reason }, `turned away: ${sentence}`)
-    },
-    onChange: ({ leaf }) => {
-      show(leaf.validToDate)
-      log.info({ notAfter: leaf.validTo }, 'the changed TLS files are served from now on')
-    },
-  }).open()
-  const { problems, leaf } = tls.current()
-  if (isStrict) refuseProblems(problems)
-  problems.forEach(warn)
-  show(leaf.validToDate)
-  return tls
 }
 
 async function openAuthenticator(config: Config, { log, metrics }: Edge): Promise<Authenticator | undefined> {
@@ -253,13 +226,13 @@ function volumeOptions(config: Config, edge: Edge, notifier: Notifier | undefine
   }
 }
 
-function serverParts(config: Config, registry: Registry, { log, metrics }: Edge, { tls, acme }: { tls: TlsFiles | undefined; acme: Acme | undefined }) {
+function serverParts(config: Config, registry: Registry, { log, metrics }: Edge, certificates: Certificates) {
   const monitor = new HealthMonitor(healthChecks(config.health, config.storage.filesystem.rootdirectory))
   const health = {
     failing: () => monitor.failing(),
     setDown: (isDown: boolean) => monitor.setDown(isDown),
     problems: () => (registry.standing.refusal && !config.storage.maintenance.readonly.enabled ? [registry.standing.refusal] : []),
-    warnings: () => [...(tls?.problems() ?? []), ...(acme?.problems() ?? [])].map(({ sentence }) => sentence),
+    warnings: () => certificates.problems().map(({ sentence }) => sentence),
   }
   const source = { contentType: metrics.registry.contentType, render: () => metrics.registry.metrics() }
   return { registry, settings: httpSettings(config), observer: createObserver(config.log, { log, metrics }), health, metrics: source, monitor }

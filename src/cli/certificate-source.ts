@@ -11,6 +11,6 @@ export interface CertificateSource {
   readonly lines: readonly string[]
   /** What to do on a client before it logs in. */
   explainTrust(address: string): string
-  /** Called once the server serves. */
-  started(): void
+  /** What is told besides, the first time alone. */
+  readonly afterword: string
 }

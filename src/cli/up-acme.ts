@@ -50,7 +50,7 @@ export function acmeSource(hosts: readonly string[], port: number, options: Acme
     facts: { acme: { server, names, challenge } },
     lines: [`issuer     ${server}, by ${challenge}; the log tells when the certificate is here`],
     explainTrust: () => (staging ? 'Certificates of the staging are trusted by nobody. Later, without --acme-staging:' : 'Log in and push, from anywhere:'),
-    started: () => undefined,
+    afterword: '',
   }
 }
 

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { findPassphrase } from '../config/load.ts'
 import { openCertificateLedger } from '../metadata/certificate-ledger.ts'
 import { authorityPaths } from '../pki/authority-files.ts'
 import { hostNames } from '../pki/names.ts'
@@ -9,7 +10,6 @@ import type { CertificateSource } from './certificate-source.ts'
 type CertificateNames = Pick<SelfMadeOptions, 'names' | 'otherNames'>
 
 const LOOPBACK = ['localhost', '127.0.0.1', '::1']
-const DAY_MS = 86_400_000
 
 /** A certificate of the authority below `root`; both are made where they are not there. Without hosts it is for this machine's names. */
 export async function selfMadeSource(root: string, hosts: readonly string[]): Promise<CertificateSource> {
@@ -25,7 +25,7 @@ export async function selfMadeSource(root: string, hosts: readonly string[]): Pr
 
   sudo install -D ${caPath} \\
     /etc/docker/certs.d/${address}/ca.crt`,
-    started: () => keepRenewed(root, names),
+    afterword: aboutKey(authorityPaths(join(root, STATE, 'pki')).key),
   }
 }
 
@@ -33,16 +33,24 @@ async function ensureCertificate(root: string, names: CertificateNames): Promise
   const directory = join(root, STATE, 'pki')
   await adoptFormerFolder(directory)
   const ledger = openCertificateLedger(authorityPaths(directory).ledger)
+  const passphrase = await findPassphrase(undefined)
+  const askPassphrase = async (_path: string, attempt: number) => (attempt === 1 ? passphrase : undefined)
   try {
-    return await ensureServerCertificate({ directory, ledger, ...names })
+    return await ensureServerCertificate({ directory, ledger, askPassphrase, ...names })
   } finally {
     ledger.close()
   }
 }
 
-/** Renews the certificate well before its end; the server picks the new file up by itself. */
-function keepRenewed(root: string, names: CertificateNames): void {
-  const renew = () => ensureCertificate(root, names)
-  const complain = (error: Error) => process.stderr.write(`lacre: the certificate could not be looked after: ${error.message}\n`)
-  setInterval(() => void renew().catch(complain), DAY_MS).unref()
+function aboutKey(path: string): string {
+  return `
+The key of the authority stays here, online, so that the server renews its
+certificate by itself:
+
+  ${path}
+
+Who has it can pose as this registry. To take it offline, move it to a safe
+place and put it back when something must be signed: 30 days before the
+certificate ends, the log, /readyz and "lacre status" say so.
+`
 }

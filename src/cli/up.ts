@@ -65,7 +65,6 @@ async function up(hosts: readonly string[], options: UpOptions): Promise<void> {
       if (user) rmSync(join(root, STATE, 'htpasswd')) // its password was never shown
       throw explain(error)
     })
-    source.started()
     const address = publicAddress(source.host, server, port)
     process.stdout.write(options.json ? `${JSON.stringify({ url: `https://${address}`, user, ...source.facts })}\n` : welcome(address, root, source, user))
     return server
@@ -134,6 +133,6 @@ ${source.explainTrust(address)}
   docker login ${address}
   docker tag alpine ${address}/alpine
   docker push ${address}/alpine
-
+${user ? source.afterword : ''}
 `
 }

@@ -1,5 +1,5 @@
-import { access } from 'node:fs/promises'
-import { basename } from 'node:path'
+import { access, readFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
 import type { z } from 'zod'
 import { checkKeys } from './check-keys.ts'
 import { checkValues } from './check-values.ts'
@@ -98,6 +98,28 @@ export function findDataFolder(environment: Environment = process.env): string {
 /** A variable that a command line names, for example with `--passphrase-env`. */
 export function findVariable(name: string, environment: Environment = process.env): string | undefined {
   return environment[name]
+}
+
+/** How systemd is told to pass the passphrase of the CA key: LoadCredential=lacre-pki-passphrase:FILE. */
+const CREDENTIAL = 'lacre-pki-passphrase'
+
+/**
+ * The passphrase of the CA key: the first line of a file, else LACRE_PKI_PASSPHRASE, else systemd's credential `lacre-pki-passphrase`.
+ *
+ * @throws Error with a `hint` if the file cannot be read; a credential may be missing.
+ */
+export async function findPassphrase(file: string | undefined, environment: Environment = process.env): Promise<string | undefined> {
+  if (file !== undefined) return readFirstLine(file)
+  const folder = environment['CREDENTIALS_DIRECTORY']
+  return environment['LACRE_PKI_PASSPHRASE'] || (folder ? readFirstLine(join(folder, CREDENTIAL)).catch(() => undefined) : undefined)
+}
+
+async function readFirstLine(path: string): Promise<string | undefined> {
+  const text = await readFile(path, 'utf8').catch((cause: Error) => {
+    const hint = 'check that lacre.pki.passphrasefile is right and that this user may read the file'
+    throw Object.assign(new Error(`cannot read the passphrase of the CA key: ${cause.message}`, { cause }), { hint })
+  })
+  return /^[^\r\n]*/.exec(text)?.[0] || undefined
 }
 
 /** Partial values for `defaultConfig`: durations in milliseconds, lists whole. */

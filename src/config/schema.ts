@@ -50,8 +50,18 @@ const authSchema = z.object({
   none: z.object({}).optional().describe('Everybody may do everything, as without auth.'),
 })
 
+const pkiSchema = z.object({
+  online: flag(
+    'Whether the server may use the key of its own CA, to renew its certificate and the revocation list; else it says 30 days ahead that it cannot.',
+  ).default(true),
+  passphrasefile: text(
+    'File whose first line is the passphrase of that key, if it is encrypted; else LACRE_PKI_PASSPHRASE or the systemd credential lacre-pki-passphrase tells it.',
+  ).optional(),
+})
+
 const lacreSchema = z.object({
   acme: acmeSchema.prefault({}),
+  pki: pkiSchema.prefault({}),
   maxconnections: count('Most connections at a time; when there are more, those idle for longest are ended.', 10_000),
   gc: z
     .object({

@@ -9,10 +9,14 @@ import type { Registry } from '../registry/registry.ts'
 const { createServer } = process.getBuiltinModule('node:http') // an import would load fetch too
 const PARAMETERS_LIMIT = 64 * 1024
 
+const SERVER_STATUS = 'server-status'
+
 /** What operators may ask about. */
 export interface Served {
   readonly registry: Registry
   readonly mailroom: Mailroom
+  /** How the server itself stands: a value that JSON can hold. */
+  readonly status: () => object
 }
 
 /**
@@ -59,11 +63,12 @@ async function answer(served: Served, request: IncomingMessage, response: Server
 }
 
 async function run(
-  { registry, mailroom }: Served,
+  { registry, mailroom, status }: Served,
   name: string,
   { request, emit }: { request: IncomingMessage; emit: (line: unknown) => void },
 ): Promise<unknown> {
   const isOurs = isOperationName(name) || isNotificationOperation(name)
+  if (request.method === 'POST' && name === SERVER_STATUS) return status()
   if (request.method !== 'POST' || !isOurs) throw new Error(`there is no operation ${JSON.stringify(name.slice(0, 60))}`)
   const parameters = await readParameters(request)
   if (isNotificationOperation(name)) return runNotificationOperation(mailroom, name, parameters)

@@ -15,6 +15,7 @@ export function createMetrics() {
     ...requestMetrics(registers),
     ...contentMetrics(registers),
     ...collectionMetrics(registers),
+    ...renewalMetrics(registers),
     /** What became of credentials: outcome `accepted` or `refused`. */
     authentications: new Counter({ name: 'registry_auth_total', help: 'Credentials checked, by outcome.', labelNames: ['outcome'], registers }),
     /** Connections whose client certificate was refused; reason such as `revoked`. */
@@ -73,5 +74,20 @@ function collectionMetrics(registers: Registry[]) {
     collections: new Counter({ name: 'registry_gc_runs_total', help: 'Garbage collections, by outcome.', labelNames: ['outcome'], registers }),
     collectedBlobs: new Counter({ name: 'registry_gc_blobs_deleted_total', help: 'Blobs deleted by garbage collection.', registers }),
     collectedBytes: new Counter({ name: 'registry_gc_bytes_freed_total', help: 'Bytes freed by garbage collection.', registers }),
+  }
+}
+
+/** Of lacre's own CA; `what` is `certificate` or `crl`. */
+function renewalMetrics(registers: Registry[]) {
+  return {
+    authorityExpiry: new Gauge({ name: 'registry_pki_ca_expiry_timestamp_seconds', help: 'End of validity of the own CA; 0 where there is none.', registers }),
+    listExpiry: new Gauge({ name: 'registry_pki_crl_expiry_timestamp_seconds', help: 'When the revocation list of the own CA is over.', registers }),
+    renewals: new Counter({ name: 'registry_pki_renewals_total', help: 'Renewals from the own CA, by outcome.', labelNames: ['what', 'outcome'], registers }),
+    renewalFailure: new Gauge({
+      name: 'registry_pki_last_failure_timestamp_seconds',
+      help: 'When a renewal from the own CA failed last; 0 once one has gone well.',
+      labelNames: ['what'],
+      registers,
+    }),
   }
 }

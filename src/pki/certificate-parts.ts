@@ -23,8 +23,13 @@ export function readDistinguishedName(der: Buffer): DistinguishedName {
 
 /** The names a certificate carries, in the form of {@link formatCertificateName}. */
 export function certificateNames(certificate: X509Certificate): string[] {
+  return readNames(certificate).map(formatCertificateName)
+}
+
+/** The names a certificate carries. */
+export function readNames(certificate: X509Certificate): CertificateName[] {
   const value = findExtension(certificate, '2.5.29.17')
-  return value ? readGeneralNames(value).map(formatCertificateName) : []
+  return value ? readGeneralNames(value) : []
 }
 
 /** The host names, addresses and URIs of a subjectAltName, DER; other kinds are left out. */

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { type Authority, type AuthorityOptions, createAuthority, openAuthority } from './authority.ts'
 import { authorityPaths, findText, parseCertificate, parseOr } from './authority-files.ts'
 import { CertificateError } from './certificate-error.ts'
-import { certificateNames } from './certificate-parts.ts'
+import { certificateNames, readNames } from './certificate-parts.ts'
 import { makePrivateFolder, writeFileDurably } from './durable-files.ts'
 import { formatKey } from './key-file.ts'
 import { makeKey, spkiPin } from './key-kind.ts'
@@ -12,6 +12,7 @@ import { DAY_MS } from './leaf-certificate.ts'
 import type { LedgerPen } from './ledger.ts'
 import { constraintsFor, permits, readNameConstraints } from './name-constraints.ts'
 import { type CertificateName, formatCertificateName, parseCertificateNames } from './names.ts'
+import { readText } from './pem.ts'
 
 /** The folder of the authority is made if it is not there; `server/` in it holds the server's own certificate. */
 export interface SelfMadeOptions extends AuthorityOptions {
@@ -69,8 +70,23 @@ async function readRemembered(directory: string): Promise<string[]> {
   return (text ?? '').split('\n').filter((name) => name !== '')
 }
 
+/**
+ * Issues the server's certificate again, for the names that it has and with the same key, whatever is left of it.
+ *
+ * @throws CertificateError if there is none, or the CA cannot sign.
+ */
+export async function renewServerCertificate(options: AuthorityOptions): Promise<X509Certificate> {
+  const paths = serverPaths(options.directory)
+  const authority = await openAuthority(options)
+  return options.ledger.exclusively(async (pen) => {
+    const leaf = parseCertificate(await readText(paths.certificate, "server's certificate"), paths.certificate)
+    const names = readNames(leaf)
+    return issueLeaf(authority, pen, await ensureServerKey(paths), { directory: options.directory, names, now: (options.now ?? Date.now)() })
+  })
+}
+
 /** Where the server's own certificate and key are. */
-function serverPaths(directory: string) {
+export function serverPaths(directory: string) {
   const folder = join(directory, 'server')
   return { folder, certificate: join(folder, 'server.crt'), key: join(folder, 'server.key'), remembered: join(folder, 'added-names') }
 }

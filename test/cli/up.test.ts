@@ -44,6 +44,20 @@ test('lacre up sets up once: certificate, user and password, shown the first tim
   assert.deepEqual(listed, { status: 0, stdout: '', stderr: '' })
 })
 
+test('lacre up says once where the key of the CA is, and serves its revocation list to everybody', async () => {
+  await using place = await Workplace.make()
+  const up = ['up', 'registry.test', '--yes', '--port', '0', '--data', place.data]
+  const first = await place.start(up)
+  assert.match(first.output, /key of the authority stays here, online[\s\S]*lacre\/state\/pki\/ca\/ca\.key[\s\S]*take it offline/)
+  const ca = /authority +(\S+)/.exec(first.output)?.[1] ?? ''
+  assert.equal((await ask(first, ca, '/pki/ca.crt')).body, readFileSync(ca, 'utf8'))
+  let list = await ask(first, ca, '/pki/crl.pem')
+  while (list.status === 404) list = await ask(first, ca, '/pki/crl.pem') // it is made a moment after the start
+  assert.match(list.body, /^-----BEGIN X509 CRL-----/)
+  await first.end()
+  assert.doesNotMatch((await place.start(up)).output, /key of the authority/)
+})
+
 test('lists from afar say what is wrong: no password, another authority, nobody there', async () => {
   await using place = await Workplace.make()
   const server = await place.start(['up', 'registry.test', '--yes', '--port', '0', '--data', place.data])
