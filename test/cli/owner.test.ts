@@ -88,6 +88,16 @@ test("lacre up on another user's volume leaves every file the owner's, and users
   assert.equal(reply.toString(), '200')
 })
 
+test("what an ACME server's client keeps is the owner's, also what it writes after root is given up", { skip }, async () => {
+  await using place = await foreignVolume()
+  const environment = { REGISTRY_HTTP_TLS_LETSENCRYPT_HOSTS: 'registry.example.com', REGISTRY_HTTP_TLS_LETSENCRYPT_DIRECTORYURL: 'https://127.0.0.1:1/' }
+  const server = await place.start(['serve', await place.configuration()], environment)
+  await server.says(/cannot reach the ACME server/)
+  assert.ok((await readdir(join(place.data, 'lacre/state/acme/127.0.0.1_1_'))).includes('schedule.json'))
+  assert.deepEqual(await strangers(place), [])
+  assert.equal(await server.end(), 0)
+})
+
 test("the first user, added by root before a server has ever run, leaves every file the owner's", { skip }, async () => {
   await using place = await foreignVolume()
   const added = await lacre(['user', 'add', 'alice', '--generate', '--data', place.data])

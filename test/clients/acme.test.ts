@@ -140,6 +140,7 @@ describe('ACME', { skip: underTest === distribution }, () => {
     const ordered = orders(pebble)
     const again = await start(pebble, 'elsewhere', { hosts })
     assert.equal((await shown(pebble)).fingerprint256, certificate.fingerprint256)
+    assert.match(again.output(), /no certificate could be had .*wrong\.example\.com.*next try .*remedy=.*schedule\.json/)
     assert.equal(await again.stop(), 0)
     assert.equal(orders(pebble), ordered)
   })

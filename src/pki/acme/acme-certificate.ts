@@ -76,7 +76,8 @@ export class AcmeCertificate {
   async open(): Promise<this> {
     await this.#files.open()
     await this.#files.accountKey()
-    this.#held = (await this.#files.findCertificate()) ?? (await this.#files.makeStandIn(this.#settings.names, this.#world.now()))
+    const found = await this.#files.findCertificate()
+    this.#held = found?.isStandIn === false ? found : await this.#files.makeStandIn(this.#settings.names, this.#world.now())
     this.#schedule = await this.#files.readSchedule()
     return this
   }
