@@ -18,18 +18,20 @@ interface DaemonOptions extends CarryOutOptions {
 }
 
 const INSTALL_EXAMPLES = `
-Certificates go to /etc/docker (0444, the key 0400, both root's); daemon.json gets tlsverify,
-tlscacert, tlscert, tlskey and hosts, and keeps all else, the unix socket included. Where
-systemd starts dockerd with -H, a drop-in takes it out. docker is not restarted.
+Certificates go to /etc/docker (0444, the key 0400). daemon.json gets tlsverify,
+tlscacert, tlscert, tlskey and hosts, and keeps all else, the unix socket too.
+Where systemd starts dockerd with -H, a drop-in takes it out. docker is not
+restarted.
 
 Examples:
   sudo lacre docker-tls install-daemon
   sudo lacre docker-tls install-daemon --dry-run
-  sudo lacre docker-tls install-daemon --listen 10.0.0.5:2376 --dir /root/docker-ca`
+  sudo lacre docker-tls install-daemon --listen 10.0.0.5:2376 --dir /root/ca`
 
 const UNDO_EXAMPLES = `
-Puts back what was there before the last init, client, install-daemon or renew: files,
-their modes, docker contexts. What somebody has changed since stays, and is named.
+Puts back what was there before the last init, client, install-daemon or renew:
+files, their modes, docker contexts. What somebody has changed since stays, and
+is named.
 
 Examples:
   lacre docker-tls undo --dry-run

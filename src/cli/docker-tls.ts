@@ -1,6 +1,6 @@
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { findVariable } from '../config/load.ts'
 import { type CertificatePlan, type DockerFolder, planClient, planRenewal, planServer } from '../onboarding/docker-certificates.ts'
 import { planContext, planInstallation } from '../onboarding/docker-client.ts'
@@ -25,15 +25,15 @@ interface InitOptions extends FolderOptions {
 interface ClientOptions extends FolderOptions {
   readonly key: string
   readonly force?: boolean
-  /** `true` without a folder. */
-  readonly install?: string | true
+  readonly install?: boolean
+  readonly out?: string
   readonly context?: string
   readonly host?: string
 }
 
 const INTRODUCTION = `
-A docker daemon that others reach over TCP must ask for their certificates: who
-holds a client certificate for it is root on its host. Where an account on the host
+A docker daemon that others reach over TCP must ask for their certificates. Who
+holds a client certificate is root on its host. Where an account on the host
 will do, ssh needs none of this:
   docker context create HOST --docker host=ssh://USER@HOST
 
@@ -43,28 +43,29 @@ Example:
   lacre docker-tls client alice --install`
 
 const INIT_EXAMPLES = `
-localhost and 127.0.0.1 are always among the names. A CA that is there, also one made
-with openssl, is used; with --force all is made anew, and what was there is kept for
-"lacre docker-tls undo".
+localhost and 127.0.0.1 are always among the names. A CA that is there is used,
+also one made with openssl; with --force all is made anew, and what was there is
+kept for "lacre docker-tls undo".
 
 Examples:
   lacre docker-tls init --host docker.intranet --ip 192.168.1.20,10.10.10.20
   lacre docker-tls init --host docker.intranet --key rsa:4096 --no-passphrase
-  lacre docker-tls init --host docker.intranet --passphrase-file phrase --dry-run`
+  lacre docker-tls init --host docker.intranet --passphrase-env PHRASE --dry-run`
 
 const CLIENT_EXAMPLES = `
-Whoever holds the key is root on the docker host. It is never encrypted: docker could
-not use it. One that is there is used, without --force.
+Who holds the key is root on the docker host. It is never encrypted: docker
+could not use it. One that is there is used, without --force.
 
 Examples:
-  lacre docker-tls client                     client-cert.pem and client-key.pem
-  lacre docker-tls client alice --install     and ca.pem cert.pem key.pem in ~/.docker
-  lacre docker-tls client ci --install /out   the same three in a folder to carry away
+  lacre docker-tls client                  client-cert.pem, client-key.pem
+  lacre docker-tls client alice --install  ca.pem cert.pem key.pem in ~/.docker
+  lacre docker-tls client ci --out for-ci  the same three, to carry elsewhere
   lacre docker-tls client alice --context prod
   docker --context prod ps`
 
 const RENEW_EXAMPLES = `
-Keys, names and subjects stay. Due is what has lived two thirds of its life; the CA too.
+Keys, names and subjects stay. Due is what has lived two thirds of its life, the
+CA too.
 
 Examples:
   lacre docker-tls renew
@@ -96,7 +97,8 @@ function clientCommand(): Command {
   const command = new Command('client')
     .description('make the certificate of a client, and give it to docker')
     .argument('[name]', 'who it is for', 'client')
-    .option('--install [dir]', 'also write ca.pem cert.pem key.pem where docker looks')
+    .addOption(new Option('--install', 'also write ca.pem cert.pem key.pem to ~/.docker').conflicts('out'))
+    .option('--out <dir>', 'also write them there (for DOCKER_CERT_PATH)')
     .option('--context <name>', 'also make a docker context with it')
     .option('--host <name>', 'host of the context (default: first name of server-cert.pem)')
     .option('--key <kind>', `kind of the key: ${keyKinds.join(' ')}`, keyKinds[0])
@@ -141,7 +143,7 @@ async function makeClient(name: string, options: ClientOptions): Promise<void> {
   const folder = openFolder(options)
   const plan = async () => {
     const made = await planClient(folder, name, { kind: parseKeyKind(options.key), isForced: options.force === true })
-    const target = options.install === true ? dockerFolder() : options.install
+    const target = options.install ? dockerFolder() : options.out
     const steps = [
       ...made.steps,
       ...(target === undefined ? [] : await planInstallation(folder.directory, name, made.steps, resolve(target))),

@@ -213,6 +213,15 @@ test('a run that is still at work is not taken for one that was killed', async (
   await assert.rejects(carryOut([file(place.at('a'), 'b')], place.journal), { message: /another lacre \(process \d+\) is at work/ })
 })
 
+test('of runs at once each does all or nothing, and is undone', async () => {
+  await using place = await openPlace()
+  await Promise.all(['one', 'two', 'three'].map((text) => carryOutElsewhere([file(place.at('a'), text), file(place.at('b'), text)], place.journal)))
+  const { a, b } = await readTree(place.root)
+  assert.ok(a !== undefined && a === b)
+  while (await undoLastRun(place.journal));
+  assert.deepEqual(await readTree(place.root), {})
+})
+
 const name = fc.constantFrom('a', 'b', 'd', 'd/a', 'd/e/c')
 const mode = fc.constantFrom(0o400, 0o644, 0o755, 0o700)
 const initial = fc.dictionary(name, fc.record({ text: fc.constantFrom('{}', '{"k": 0, "l": 1}', 'text'), mode }))

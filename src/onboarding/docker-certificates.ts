@@ -80,7 +80,7 @@ export async function planRenewal(folder: DockerFolder, isAll: boolean): Promise
   const present = await readCertificate(ca, 'there is nothing to renew: begin with lacre docker-tls init --host NAME')
   const names = await listPairs(folder.directory)
   const read = names.map(async (name) => ({ name, certificate: await readCertificate(dockerPaths(folder.directory, name).certificate, 'remove the file') }))
-  const pairs = await Promise.all(read)
+  const pairs = (await Promise.all(read)).filter(({ certificate }) => certificate.checkIssued(present) && certificate.verify(present.publicKey))
   const isWanted = (certificate: X509Certificate) => isAll || isDue(certificate, folder.now)
   const isAuthorityDue = isDue(present, folder.now)
   const needed = isAuthorityDue || pairs.some(({ certificate }) => isWanted(certificate))

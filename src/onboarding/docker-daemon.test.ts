@@ -89,11 +89,18 @@ for (const [what, unit, rest] of [
 }
 
 const flags =
-  '[Service]\nExecStart=/d -H fd:// --host=tcp://10.0.0.1:2375 -H "tcp://[::1]:1" -Hunix:///y --tlsverify --tls=false --tlscert=/c --tlskey /k --tlscacert "/a b" -D --label a=--tls\n'
+  '[Service]\nExecStart=/d -H fd:// --host=tcp://10.0.0.1:2375 -H "tcp://[::1]:1" -Hunix:///y -H  \\\n \'unix:///z\' --tlsverify --tls=false --tlscert=/c --tlskey /k --tlscacert "/a b" -D --label a=--tls\n'
 
 test('listeners of flags move to daemon.json, and flags of TLS go', async () => {
   const there = { 'etc/systemd/system/docker.service': flags }
-  assert.deepEqual(await hostsOf(there), ['unix:///var/run/docker.sock', 'tcp://10.0.0.1:2375', 'tcp://[::1]:1', 'unix:///y', 'tcp://0.0.0.0:2376'])
+  assert.deepEqual(await hostsOf(there), [
+    'unix:///var/run/docker.sock',
+    'tcp://10.0.0.1:2375',
+    'tcp://[::1]:1',
+    'unix:///y',
+    'unix:///z',
+    'tcp://0.0.0.0:2376',
+  ])
   assert.match(await commandOf(there), /^ExecStart=\/d -D --label a=--tls$/m)
 })
 

@@ -66,7 +66,7 @@ function daemonKeys(current: JsonObject, listen: string, fromFlags: readonly str
   }
 }
 
-const FLAG = /\s(?:(?:-H[ =]?|--host[ =]|--tls(?:cacert|cert|key)[ =])("[^"]*"|\S+)|--tls(?:verify)?(?:=\w+)?(?=\s|$))/g
+const FLAG = /\s(?:(?:-H(?:=|\s*)|--(?:host|tlscacert|tlscert|tlskey)(?:=|\s+))("[^"]*"|'[^']*'|\S+)|--tls(?:verify)?(?:=\w+)?(?=\s|$))/g
 
 interface Start {
   readonly rest: string
@@ -78,7 +78,7 @@ interface Start {
 function readCommand({ command, environmentFiles }: ServiceUnit): Start {
   for (const [path, text] of Object.entries(environmentFiles)) refuseFlags(path, text, command)
   const flags = [...command.matchAll(FLAG)]
-  const hosts = flags.flatMap(([flag, value = '']) => (/^\s(?:-H|--host)/.test(flag) ? [value.replaceAll('"', '')] : []))
+  const hosts = flags.flatMap(([flag, value = '']) => (/^\s(?:-H|--host)/.test(flag) ? [value.replace(/^["']|["']$/g, '')] : []))
   // the socket that systemd would have opened is one that dockerd opens itself
   return { rest: command.replace(FLAG, ''), hosts: hosts.map((host) => (host.startsWith('fd:') ? UNIX_SOCKET : host)), hasFlags: flags.length > 0 }
 }

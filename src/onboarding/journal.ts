@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { chmod, readdir, readFile, rm } from 'node:fs/promises'
+import { chmod, link, readdir, readFile, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { writeFileDurably } from '../pki/durable-files.ts'
 import type { Change, PathChange } from './changes.ts'
@@ -53,8 +53,22 @@ export async function recordRun(journal: string, title: string, changes: readonl
   const number = Math.max(0, ...(await listNumbers(journal))) + 1
   const run: Run = { title, startedAt: new Date().toISOString(), pid: process.pid, changes: changes.map(recordChange), isDone: false, begun: 0 }
   const file: RunFile = { path: pathOf(journal, number), run, madeFolder }
-  await updateRun(file)
+  await claim(file)
   return file
+}
+
+/** @throws OnboardingError if somebody else has begun a run of this number in this moment. */
+async function claim(file: RunFile): Promise<void> {
+  const own = `${file.path}.${process.pid}`
+  await updateRun({ ...file, path: own })
+  try {
+    await link(own, file.path)
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause
+    throw new OnboardingError(`another lacre is at work here: ${file.path}`, { hint: 'run the command again when it is done', cause })
+  } finally {
+    await rm(own, { force: true })
+  }
 }
 
 export async function updateRun({ path, run, madeFolder }: RunFile): Promise<void> {

@@ -122,6 +122,7 @@ const commands = [
   ...[[], ['up'], ['serve'], ['gc'], ['check'], ['reindex']],
   ...[['user'], ['user', 'add'], ['user', 'passwd'], ['user', 'remove'], ['user', 'list'], ['user', 'verify']],
   ...[['repo'], ['repo', 'list'], ['tag'], ['tag', 'list'], ['upload'], ['upload', 'purge']],
+  ...['', 'init', 'client', 'install-daemon', 'renew', 'undo'].map((verb) => ['docker-tls', verb].filter((word) => word !== '')),
   ...[['config'], ['config', 'show'], ['config', 'keys'], ['health']],
   ...[registry, [...registry, 'serve'], [...registry, 'garbage-collect']],
 ]

@@ -268,6 +268,17 @@ describe('what stands in the way', { skip: underTest === distribution }, () => {
     assert.match(stderr, /cannot write .*EROFS[\s\S]*hint: that file system is read-only/)
   })
 
+  test('a disk that is full in the middle leaves everything as it was', async () => {
+    // with inodes for the journal and a file or two
+    const mounted = 'mkdir -p full && mount -t tmpfs -o nr_inodes=17 full full && cp -a root/. full && { "$@"; diff -r root full && echo same; }'
+    const lacre = join(import.meta.dirname, '../../bin/lacre')
+    const { stdout, stderr } = await run('unshare', ['--mount', 'sh', '-c', mounted, 'sh', lacre, 'docker-tls', 'install-daemon', '--root', 'full'], {
+      cwd: machine.folder,
+    })
+    assert.match(stderr, /cannot write \S+\.pem: ENOSPC[\s\S]*hint: the disk is full/)
+    assert.equal(stdout, 'same\n')
+  })
+
   test('a user who may not write there is told to be root', async () => {
     await chmod(machine.folder, 0o755)
     await runOk('chmod', ['-R', 'a+rX', machine.at('docker-ca')])
