@@ -97,6 +97,17 @@ describe('the image', { skip: underTest === distribution }, () => {
     await runOk('htpasswd', ['-vb', join(folder, 'passwords'), 'user', 'p4ssw0rd'])
   })
 
+  test('it is a CA for a mounted folder, as certstrap is', async () => {
+    const out = join(folder, 'registry-certs')
+    const lacre = (...words: string[]) => host.docker('run', '--rm', '-v', `${out}:/out`, 'lacre', 'lacre', ...words)
+    await mkdir(out)
+    await lacre('ca', 'init', '--pki', '/out', '--name', 'registry.ca', '--no-passphrase')
+    await lacre('cert', 'issue', 'server', 'registry.intranet', '--ip', '172.16.43.101', '--pki', '/out', '--names', 'certstrap', '--out', '/out')
+    await lacre('cert', 'export', 'server', '--from', '/out', '--to', '/out/server')
+    assert.deepEqual((await readdir(join(out, 'server'))).sort(), ['server.crt', 'server.key'])
+    await runOk('openssl', ['verify', '-x509_strict', '-purpose', 'sslserver', '-CAfile', join(out, 'ca/ca.crt'), join(out, 'registry.intranet.crt')])
+  })
+
   test('it serves as registry:2 does, is healthy, collects, and ends with 0 at SIGTERM', async () => {
     const data = join(folder, 'plain')
     const line = ['-p', '5000:5000', '--restart=always', '--name', 'registry', '--health-interval=1s', '-v', `${data}:/var/lib/registry`, 'lacre']
