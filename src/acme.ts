@@ -81,6 +81,7 @@ async function acmeSettings(config: Config, log: Logger): Promise<AcmeSettings> 
   const { email, hosts, directoryurl } = config.http.tls.letsencrypt
   const { challenge, staging, cafile, eab } = config.lacre.acme
   const directoryUrl = directoryurl ?? (staging ? LETS_ENCRYPT_STAGING : LETS_ENCRYPT)
+  const folder = findFolder(config, log)
   return {
     directoryUrl,
     names: parseCertificateNames(hosts),
@@ -88,7 +89,8 @@ async function acmeSettings(config: Config, log: Logger): Promise<AcmeSettings> 
     email: email || undefined,
     binding: eab.kid && eab.hmackeyfile ? await readBinding(eab.kid, eab.hmackeyfile) : undefined,
     authorities: cafile ? await readText(cafile, "file of the ACME server's authorities") : undefined,
-    folder: join(findFolder(config, log), directoryUrl.replace(/^https:\/\//, '').replaceAll(/[^\w.-]+/g, '_')),
+    former: join(folder, hosts[0] ?? ''), // as registry:3 has kept it: golang.org/x/crypto/acme/autocert, DirCache
+    folder: join(folder, directoryUrl.replace(/^https:\/\//, '').replaceAll(/[^\w.-]+/g, '_')),
   }
 }
 

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
+import { createPrivateKey } from 'node:crypto'
 import { once } from 'node:events'
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { connect } from 'node:tls'
+import { CertificateFolder } from '../support/certificates.ts'
 import { type Server, Workplace } from './support/lacre.ts'
 
 const NOBODY = {
@@ -49,6 +51,21 @@ test('what is removed as the log says is tried again at once', async () => {
   const second = await start(place)
   await second.says(/retryAt=/)
   assert.equal(await second.end(), 0)
+})
+
+test('the certificate that registry:3 has kept is served until there is one of ours', async () => {
+  await using place = await Workplace.make()
+  await using certificates = await CertificateFolder.make()
+  const issuer = await certificates.issue('authority', { profile: 'authority', names: [] })
+  const { cert, keyText } = await certificates.issue('kept', { issuer, names: ['registry.example.com', 'kept.example.com'] })
+  const cache = join(place.folder, 'cache')
+  mkdirSync(cache)
+  const key = createPrivateKey(keyText).export({ type: 'sec1', format: 'pem' })
+  writeFileSync(join(cache, 'registry.example.com'), key + cert + issuer.cert)
+  const server = await start(place, { REGISTRY_HTTP_TLS_LETSENCRYPT_CACHEFILE: cache })
+  assert.equal(await shown(server), 'DNS:registry.example.com, DNS:kept.example.com')
+  assert.equal(await server.end(), 0)
+  assert.doesNotMatch(server.output, /nobody signed|cannot reach the ACME server.*retryAt/)
 })
 
 test("the file that registry:2 kept is left alone, and registry:3's folder is used", async () => {

@@ -22,6 +22,8 @@ export interface AcmeSettings {
   readonly binding?: Binding | undefined
   /** PEM of the authorities that the server's own certificate may be of, besides those of the system. */
   readonly authorities?: string | undefined
+  /** A file in which another program has kept a certificate and its key: served until there is one of ours. */
+  readonly former?: string | undefined
   /** Holds this account's files, and nothing else. */
   readonly folder: string
 }
@@ -76,8 +78,10 @@ export class AcmeCertificate {
   async open(): Promise<this> {
     await this.#files.open()
     await this.#files.accountKey()
-    const found = await this.#files.findCertificate()
-    this.#held = found?.isStandIn === false ? found : await this.#files.makeStandIn(this.#settings.names, this.#world.now())
+    const [found, now] = [await this.#files.findCertificate(), this.#world.now()]
+    const { former, names } = this.#settings
+    const adopted = found?.isStandIn !== false && former !== undefined ? await this.#files.adopt(former, now) : undefined
+    this.#held = adopted ?? (found?.isStandIn === false ? found : await this.#files.makeStandIn(names, now))
     this.#schedule = await this.#files.readSchedule()
     return this
   }

@@ -1,6 +1,6 @@
-import { createPrivateKey, createPublicKey, type KeyObject, X509Certificate } from 'node:crypto'
+import { createPrivateKey, createPublicKey, type KeyObject, type X509Certificate } from 'node:crypto'
 import { join } from 'node:path'
-import { findText } from '../authority-files.ts'
+import { findText, parseCertificate } from '../authority-files.ts'
 import { CertificateError } from '../certificate-error.ts'
 import { makePrivateFolder, writeFileDurably } from '../durable-files.ts'
 import { formatKey } from '../key-file.ts'
@@ -59,13 +59,15 @@ export class AcmeFiles {
 
   /** @throws CertificateError if the file is no certificate with its key. */
   async findCertificate(): Promise<HeldCertificate | undefined> {
-    const text = await findText(this.certificatePath)
-    if (text === undefined) return undefined
-    const blocks = parsePem(text)
-    const [certificate, key] = [blocks.find(isCertificate), blocks.find(isPrivateKey)]
-    const leaf = certificate && new X509Certificate(certificate.text)
-    if (!leaf || !key || !leaf.checkPrivateKey(parseKey(key.text, this.certificatePath))) throw damaged(this.certificatePath)
-    return { leaf, isStandIn: leaf.issuer === leaf.subject && leaf.verify(leaf.publicKey) }
+    return (await findPair(this.certificatePath))?.held
+  }
+
+  /** Takes over a certificate with its key that another program has kept in one file, if it is not over yet. What cannot be read is none. */
+  async adopt(path: string, now: number): Promise<HeldCertificate | undefined> {
+    const pair = await findPair(path).catch(() => undefined)
+    if (!pair || pair.held.isStandIn || pair.held.leaf.validToDate.getTime() <= now) return undefined
+    await this.writeCertificate(pair.chain, pair.key)
+    return pair.held
   }
 
   /** Signs a certificate by itself, for handshakes to have one at all until the server has issued one. */
@@ -97,6 +99,17 @@ export class AcmeFiles {
   async writeSchedule(schedule: Schedule): Promise<void> {
     await writeFileDurably(this.schedulePath, `${JSON.stringify(schedule, undefined, 2)}\n`, 0o600)
   }
+}
+
+async function findPair(path: string): Promise<{ held: HeldCertificate; chain: string; key: KeyObject } | undefined> {
+  const text = await findText(path)
+  if (text === undefined) return undefined
+  const blocks = parsePem(text)
+  const [chain, keyBlock] = [blocks.filter(isCertificate).map((block) => block.text), blocks.find(isPrivateKey)]
+  if (!chain[0] || !keyBlock) throw damaged(path)
+  const [leaf, key] = [parseCertificate(chain[0], path), parseKey(keyBlock.text, path)]
+  if (!leaf.checkPrivateKey(key)) throw damaged(path)
+  return { held: { leaf, isStandIn: leaf.issuer === leaf.subject && leaf.verify(leaf.publicKey) }, chain: chain.join(''), key }
 }
 
 function parseKey(text: string, path: string): KeyObject {
