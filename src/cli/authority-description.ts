@@ -4,6 +4,7 @@ import { readSubject } from '../pki/certificate-parts.ts'
 import { formatSubject } from '../pki/distinguished-name.ts'
 import { describeKey } from '../pki/key-kind.ts'
 import { formatConstraints, readNameConstraints } from '../pki/name-constraints.ts'
+import { formatField } from './certificate-description.ts'
 
 /** What people want to know of a CA; the names are those of the JSON. */
 export interface AuthorityDescription {
@@ -39,7 +40,9 @@ export function plainFingerprint({ fingerprint256 }: X509Certificate): string {
   return fingerprint256.replaceAll(':', '').toLowerCase()
 }
 
+const FIELD_WIDTH = 12
+
 /** A line for each thing to know. */
 export function formatAuthority(authority: AuthorityDescription): string[] {
-  return Object.entries(authority).map(([name, value]) => `${name.padEnd(12)} ${value}`)
+  return Object.entries(authority).flatMap(([name, value]: [string, string]) => formatField(name, value, FIELD_WIDTH))
 }

@@ -16,10 +16,12 @@ interface ExportOptions extends PkiOptions {
 const EXAMPLES = `
 Examples:
   lacre ca export > ca.crt
-  lacre ca export --format docker --host registry.intranet:5000 --out /etc/docker/certs.d
-  lacre ca export --format containerd --host registry.intranet:5000 --out /etc/containerd/certs.d
+  lacre ca export --format docker --host registry.intranet:5000 \\
+    --out /etc/docker/certs.d
+  lacre ca export --format containerd --host registry.intranet:5000 \\
+    --out /etc/containerd/certs.d
   lacre ca export --format k8s-configmap | kubectl apply -f -
-  lacre ca export --out . && keytool -importcert -cacerts -alias lacre -file ca.crt
+  lacre ca export --out /tmp             the line for Java's keytool with it
 
 Only what everybody may have: never a key. During a rotation both roots.`
 

@@ -21,8 +21,9 @@ Examples:
   lacre ca import "$(mkcert -CAROOT)" --no-passphrase
   lacre ca import --cert ca.pem --key ca-key.pem --dry-run
 
-Clients that trust the CA go on doing so. What was found stays as it is: remove the
-key there once it is here. A key that is encrypted stays so, with the same passphrase.`
+Clients that trust the CA go on doing so. What was found stays as it is: remove
+the key there once it is here. A key that is encrypted stays so, with the same
+passphrase.`
 
 /** `lacre ca import`: a CA that another program has made, taken over with what it has issued. */
 export function importCommand(data: string): Command {

@@ -27,7 +27,8 @@ interface PrepareOptions extends RotateOptions {
 }
 
 const STEPS = `
-Another CA takes the place of the one that clients trust, and nobody is locked out:
+Another CA takes the place of the one that clients trust, and nobody is locked
+out:
   1. lacre ca rotate prepare   makes it; the bundle holds both
   2. give the bundle to all clients: lacre ca export
   3. lacre ca rotate switch    from now on it signs; issue certificates again

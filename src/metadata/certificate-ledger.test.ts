@@ -60,6 +60,20 @@ test('what was entered is found by serial in any spelling, by name and by accoun
   ledger.close()
 })
 
+test('a certificate is entered once, and no other with its serial', async () => {
+  await using folder = await LedgerFolder.make()
+  const ledger = openCertificateLedger(folder.file)
+  await ledger.exclusively(async (pen) => pen.add(entry('ab')))
+  await ledger.exclusively(async (pen) => pen.add(entry('AB')))
+  const other = { ...entry('ab'), fingerprint256: 'CC' }
+  await assert.rejects(
+    ledger.exclusively(async (pen) => pen.add(other)),
+    { name: 'CertificateError', hint: /--pki/ },
+  )
+  assert.equal(ledger.list().length, 1)
+  ledger.close()
+})
+
 test('when the work fails, nothing of it is in the ledger, and the next has its turn', async () => {
   await using folder = await LedgerFolder.make()
   const ledger = openCertificateLedger(folder.file)

@@ -95,6 +95,9 @@ function penOn(database: LedgerDatabase): LedgerPen {
   const { build } = database
   return {
     add(entry) {
+      const known = database.first(build.selectFrom('certificate').select('fingerprint').where('serial', '=', plainSerial(entry.serial)))
+      if (known?.fingerprint === entry.fingerprint256) return
+      if (known) throw isOfAnother(entry)
       database.run(build.insertInto('certificate').values(toRow(entry) as Row))
     },
     revoke(serial, at, reason) {
@@ -195,6 +198,12 @@ function cannotWrite(path: string, cause: unknown): CertificateError {
   return new CertificateError(`the ledger ${path} cannot be written (${(cause as Error).message})`, {
     hint: 'nothing was issued or revoked: see to space and permissions there, then run this command again',
     cause,
+  })
+}
+
+function isOfAnother({ serial, subject }: LedgerEntry): CertificateError {
+  return new CertificateError(`the ledger has another certificate with the serial ${serial} of ${subject}`, {
+    hint: 'revocation lists could not tell them apart: keep this CA in a folder of its own, with --pki DIR',
   })
 }
 

@@ -33,6 +33,7 @@ export interface LedgerEntry {
 
 /** Writes into the ledger; lent to who holds its lock. */
 export interface LedgerPen {
+  /** Nothing happens when it is in the ledger already. @throws CertificateError if another one has its serial. */
   add(entry: LedgerEntry): void
   revoke(serial: string, at: Date, reason: RevocationReason): void
   /** The next number for a revocation list, greater than all before. */
