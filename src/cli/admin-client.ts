@@ -17,7 +17,7 @@ export interface OperationRequest extends ServerRequest {
 interface ServerRequest {
   /** The volume's root. */
   readonly root: string
-  readonly name: OperationName | NotificationOperation
+  readonly name: OperationName | NotificationOperation | 'server-status'
   readonly parameters: Readonly<Record<string, unknown>>
   readonly onLine: (line: OperationLine) => void
 }
@@ -60,8 +60,15 @@ async function workHere(root: string, work: WorkHere, patienceMs: number): Promi
   }
 }
 
+/** What the server of a volume says of itself; `undefined` when none answers this user. */
+export async function findServer(root: string): Promise<unknown> {
+  const request: ServerRequest = { root, name: 'server-status', parameters: {}, onLine: () => undefined }
+  const response = await askServer(request)
+  return response && readAnswer(request, response)
+}
+
 /** A command never makes a registry: a mistyped folder would look like an empty one. */
-class NoRegistryError extends Error {
+export class NoRegistryError extends Error {
   readonly hint: string
 
   constructor(root: string) {

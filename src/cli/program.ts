@@ -35,6 +35,7 @@ The exit code is 0 for done, 1 for something you can mend, 2 for wrong usage and
 const commands: Readonly<Record<string, (data: string) => Promise<Command>>> = {
   up: async (data) => (await import('./up.ts')).upCommand(data),
   serve: async () => (await import('./serve.ts')).serveCommand(),
+  status: async (data) => (await import('./status.ts')).statusCommand(data),
   user: async (data) => (await import('./user.ts')).userCommand({ data }),
   ca: async (data) => (await import('./ca.ts')).caCommand(data),
   cert: async (data) => (await import('./cert.ts')).certCommand(data),
