@@ -119,26 +119,28 @@ function refusal({ identifier, challenges, status }: Authorization, type: Challe
   return toAcmeError(`the ACME server could not see by ${type} that ${identifier.value} leads here`, seen ?? { detail: `the authorization is ${status}` })
 }
 
-const POLL_MS = 1_000
+const FIRST_POLL_MS = 250 // then twice as long each time, where the server does not say
+const OWN_POLL_MOST_MS = 4_000
 const POLL_MOST_MS = 60_000
 const POLL_FOR_MS = 10 * 60_000
 
 interface Read<T> {
   readonly value: T
   /** When the server wants to be asked again. */
-  readonly waitMs: number
+  readonly waitMs: number | undefined
 }
 
 function withWait<T>(answer: Awaited<ReturnType<AcmeClient['post']>>, schema: z.ZodType<T>, { now }: OrderOptions): Read<T> {
-  return { value: parseAnswer(schema, answer, 'an order or authorization'), waitMs: retryAfterMs(answer, now()) ?? POLL_MS }
+  return { value: parseAnswer(schema, answer, 'an order or authorization'), waitMs: retryAfterMs(answer, now()) }
 }
 
 async function poll<T>({ now, sleep, client }: OrderOptions, read: () => Promise<Read<T>>, isDone: (value: T) => boolean): Promise<T> {
-  for (const deadline = now() + POLL_FOR_MS; ; ) {
-    const { value, waitMs } = await read()
+  const deadline = now() + POLL_FOR_MS
+  for (let ownMs = FIRST_POLL_MS; ; ownMs = Math.min(ownMs * 2, OWN_POLL_MOST_MS)) {
+    const { value, waitMs = ownMs } = await read()
     if (isDone(value)) return value
     if (now() > deadline) throw answerError(`has not made up its mind for ${POLL_FOR_MS / 60_000} minutes`)
-    await sleep(Math.min(Math.max(waitMs, POLL_MS), POLL_MOST_MS), client.signal)
+    await sleep(Math.min(Math.max(waitMs, FIRST_POLL_MS), POLL_MOST_MS), client.signal)
   }
 }
 
