@@ -114,9 +114,14 @@ async function undo(options: Omit<DaemonOptions, 'listen'>): Promise<void> {
 }
 
 async function findNewest(journals: readonly string[]): Promise<{ journal: string; file: RunFile } | undefined> {
-  const found = await Promise.all(journals.map(async (journal) => ({ journal, file: await findLastRun(journal) })))
+  const found = await Promise.all(journals.map(async (journal) => ({ journal, file: await findLastRun(journal).catch(ignoreForeign) })))
   const runs = found.flatMap(({ journal, file }) => (file ? [{ journal, file }] : []))
   return runs.sort((a, b) => b.file.run.startedAt.localeCompare(a.file.run.startedAt))[0]
+}
+
+/** What root did is not for others to undo, nor to see. */
+function ignoreForeign(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'EACCES') throw error
 }
 
 function listRun({ run }: RunFile): string[] {

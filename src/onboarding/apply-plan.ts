@@ -1,6 +1,6 @@
 import { type Change, hasSameContent, type PathChange } from './changes.ts'
 import { findLastRun, type RunFile, recordRun, updateRun } from './journal.ts'
-import { OnboardingError } from './onboarding-error.ts'
+import { explainFailure, OnboardingError } from './onboarding-error.ts'
 import { lookAtPath, placeAt } from './path-state.ts'
 import { runCommand } from './run-command.ts'
 import { type Undone, undoRun } from './undo-run.ts'
@@ -22,7 +22,7 @@ export async function applyChanges(changes: readonly Change[], { journal, title 
   if (changes.length === 0) return
   await recoverInterrupted(journal)
   const file = await recordRun(journal, title, changes).catch((error: unknown) => {
-    throw explain(error, journal)
+    throw explainFailure(error, journal)
   })
   try {
     for (const change of changes) await make(change, file)
@@ -36,7 +36,9 @@ export async function applyChanges(changes: readonly Change[], { journal, title 
 
 /** Takes back what a run did that was killed in the middle, if there is one. Every run begins with it. */
 export async function recoverInterrupted(journal: string): Promise<Undone | undefined> {
-  const file = await findLastRun(journal)
+  const file = await findLastRun(journal).catch((error: unknown) => {
+    throw explainFailure(error, journal)
+  })
   if (!file || file.run.isDone) return undefined
   if (isAlive(file.run.pid)) {
     throw new OnboardingError(`another lacre (process ${file.run.pid}) is at work here: ${file.run.title}`, {
@@ -78,23 +80,10 @@ async function makeAt({ path, before, after }: PathChange): Promise<void> {
     if (!hasSameContent(now, before) && !hasSameContent(now, after)) throw meantime(path)
     await placeAt(path, after)
   } catch (error) {
-    throw explain(error, path)
+    throw explainFailure(error, path)
   }
 }
 
 function meantime(path: string): OnboardingError {
   return new OnboardingError(`${path} was changed by somebody else in this moment`, { hint: 'run the command again' })
-}
-
-const remedies: Readonly<Record<string, string>> = {
-  EACCES: 'run it as a user who may write there (with sudo, as root)',
-  EPERM: 'run it as a user who may write there (with sudo, as root)',
-  EROFS: 'that file system is read-only: name another folder, or mount it read-write',
-  ENOSPC: 'the disk is full: make room, and run it again',
-}
-
-function explain(error: unknown, path: string): unknown {
-  const { code = '', message } = error as NodeJS.ErrnoException
-  const remedy = remedies[code]
-  return remedy ? new OnboardingError(`cannot write ${path}: ${message}`, { hint: `${remedy}; nothing was changed`, cause: error }) : error
 }

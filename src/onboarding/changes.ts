@@ -1,7 +1,7 @@
 import { lstat, realpath } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { type JsonObject, parseJsonObject, setJsonKeys } from './merge-json.ts'
-import { OnboardingError } from './onboarding-error.ts'
+import { explainFailure, OnboardingError } from './onboarding-error.ts'
 import { type FileState, lookAtPath, type PathState } from './path-state.ts'
 import type { CommandStep, FileStep, FolderStep, JsonStep, Owner, Step } from './steps.ts'
 
@@ -72,7 +72,10 @@ async function findMissingFolders(path: string, sight: Sight): Promise<PathChang
 }
 
 async function look(path: string, sight: Sight): Promise<PathState> {
-  return sight.has(path) ? sight.get(path) : await lookAtPath(path)
+  if (sight.has(path)) return sight.get(path)
+  return await lookAtPath(path).catch((error: unknown) => {
+    throw explainFailure(error, path)
+  })
 }
 
 interface Result {

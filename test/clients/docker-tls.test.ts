@@ -154,6 +154,20 @@ describe('beside a unit with -H fd://', { skip: underTest === distribution }, ()
   })
 })
 
+describe('keys of other kinds', { skip: underTest === distribution }, () => {
+  for (const kind of ['rsa:4096', 'ec:p384', 'ed25519']) {
+    test(`daemon and client understand each other with ${kind}`, async () => {
+      await using machine = await openMachine()
+      await machine.ok('init', '--ip', '192.0.2.1', '--no-passphrase', '--key', kind)
+      await machine.ok('client', '--key', kind)
+      await machine.installDaemon()
+      await machine.startDaemon()
+      const { status, stderr } = await machine.docker(client)
+      assert.equal(status, 0, stderr)
+    })
+  }
+})
+
 /** The document's own commands, with smaller keys: `openssl …` line by line. */
 const DOCUMENT = [
   'genpkey -aes-256-cbc -pass pass:secret -algorithm RSA -out ca-key.pem -pkeyopt rsa_keygen_bits:2048',
@@ -265,7 +279,7 @@ describe('what stands in the way', { skip: underTest === distribution }, () => {
       cwd: machine.folder,
     })
     assert.equal(status, 1)
-    assert.match(stderr, /cannot write .*EROFS[\s\S]*hint: that file system is read-only/)
+    assert.match(stderr, /cannot get at .*EROFS[\s\S]*hint: that file system is read-only/)
   })
 
   test('a disk that is full in the middle leaves everything as it was', async () => {
@@ -275,7 +289,7 @@ describe('what stands in the way', { skip: underTest === distribution }, () => {
     const { stdout, stderr } = await run('unshare', ['--mount', 'sh', '-c', mounted, 'sh', lacre, 'docker-tls', 'install-daemon', '--root', 'full'], {
       cwd: machine.folder,
     })
-    assert.match(stderr, /cannot write \S+\.pem: ENOSPC[\s\S]*hint: the disk is full/)
+    assert.match(stderr, /cannot get at \S+\.pem: ENOSPC[\s\S]*hint: the disk is full/)
     assert.equal(stdout, 'same\n')
   })
 
@@ -286,7 +300,24 @@ describe('what stands in the way', { skip: underTest === distribution }, () => {
     const words = ['--reuid=65534', '--clear-groups', process.execPath, lacre, 'docker-tls', 'install-daemon', '--root', 'root']
     const { status, stderr } = await run('setpriv', words, { cwd: machine.folder })
     assert.equal(status, 1)
-    assert.match(stderr, /EACCES[\s\S]*hint: run it as a user who may write there/)
+    assert.match(stderr, /EACCES[\s\S]*hint: run it as a user who may/)
+  })
+
+  test('what root has installed, others may neither see nor undo, but what they did themselves they may', async () => {
+    const asNobody = (...args: string[]) => {
+      const words = ['--reuid=65534', '--clear-groups', process.execPath, join(import.meta.dirname, '../../src/main.ts'), 'docker-tls', ...args]
+      return run('setpriv', words, { cwd: machine.folder })
+    }
+    await machine.installDaemon()
+    await mkdir(machine.at('theirs'))
+    await runOk('chown', ['65534', machine.at('theirs')])
+    await runOk('chmod', ['-R', 'a+rX', machine.at('docker-ca')])
+    const reinstalled = await asNobody('install-daemon', '--root', 'root')
+    assert.match(reinstalled.stderr, /EACCES[\s\S]*hint: run it as a user who may/)
+    assert.equal((await asNobody('init', '--ip', '192.0.2.1', '--no-passphrase', '--dir', 'theirs/ca')).status, 0)
+    assert.match((await asNobody('undo', '--root', 'root', '--dir', 'theirs/ca')).stdout, /^took back docker-tls init/)
+    assert.match((await asNobody('undo', '--root', 'root', '--dir', 'theirs/ca')).stderr, /nothing to undo[\s\S]*with sudo/)
+    await machine.ok('undo', '--root', 'root')
   })
 
   test('--dry-run shows every file and diff but no private key, and writes nothing', async () => {

@@ -89,7 +89,7 @@ export class DockerMachine {
   }
 
   async #start(): Promise<Background> {
-    const places = ['--data-root', this.at('data'), '--exec-root', this.at('exec'), '-p', '/run/docker.pid']
+    const places = ['--data-root', this.at('data'), '--exec-root', '/run/docker', '-p', '/run/docker.pid']
     const words = [...(await this.command()), ...places, '--iptables=false', '--ip6tables=false', '--bridge=none']
     const mount = 'mkdir -p /etc/docker && mount --bind "$1" /etc/docker && mount -t tmpfs run /run && shift && exec "$@"'
     return startContained('sh', ['-c', mount, 'sh', this.at('root/etc/docker'), ...words])
