@@ -103,7 +103,7 @@ describe('the image', { skip: underTest === distribution }, () => {
     await mkdir(out)
     await lacre('ca', 'init', '--pki', '/out', '--name', 'registry.ca', '--no-passphrase')
     await lacre('cert', 'issue', 'server', 'registry.intranet', '--ip', '172.16.43.101', '--pki', '/out', '--names', 'certstrap', '--out', '/out')
-    await lacre('cert', 'export', 'server', '--from', '/out', '--to', '/out/server')
+    await lacre('cert', 'export', 'server', '--pki', '/out', '--from', '/out', '--to', '/out/server')
     assert.deepEqual((await readdir(join(out, 'server'))).sort(), ['server.crt', 'server.key'])
     await runOk('openssl', ['verify', '-x509_strict', '-purpose', 'sslserver', '-CAfile', join(out, 'ca/ca.crt'), join(out, 'registry.intranet.crt')])
   })
