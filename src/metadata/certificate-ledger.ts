@@ -7,7 +7,7 @@ import { type CertificateProfile, type Ledger, type LedgerEntry, type LedgerPen,
 import { Database } from './database.ts'
 import { LEDGER_MIGRATIONS, type LedgerTables } from './tables.ts'
 
-/** How long to wait for another writer, who may be asking a person for a passphrase. */
+/** How long to wait for other writers, each of whom takes some milliseconds. */
 const PATIENCE_MS = 20_000
 const GLANCE_MS = 25
 

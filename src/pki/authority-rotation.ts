@@ -78,10 +78,10 @@ export async function prepareRotation(options: Successor): Promise<RotationStatu
  */
 export async function switchAuthority(options: AuthorityOptions): Promise<RotationStatus> {
   const paths = authorityPaths(options.directory)
+  const next = await findAuthorityCertificate(paths.next)
+  if (!next) throw new CertificateError('no successor is prepared', { hint: 'make one first: lacre ca rotate prepare' })
+  await readAuthorityKey(paths.next, next, options.askPassphrase)
   await options.ledger.exclusively(async () => {
-    const next = await findAuthorityCertificate(paths.next)
-    if (!next) throw new CertificateError('no successor is prepared', { hint: 'make one first: lacre ca rotate prepare' })
-    await readAuthorityKey(paths.next, next, options.askPassphrase)
     if (!existsSync(paths.previous.folder)) await writeFolderDurably(paths.previous.folder, await readPair(paths))
     const files = await readPair(paths.next)
     await writeFileDurably(paths.key, files['ca.key'].text, 0o600)
@@ -118,9 +118,9 @@ export async function finishRotation(options: AuthorityOptions & { readonly forc
 /** Makes the CA's certificate anew for longer: same key, subject and key identifier, so that all it has signed stays valid. */
 export async function renewAuthority(options: AuthorityOptions & { readonly days?: number }): Promise<X509Certificate> {
   const paths = authorityPaths(options.directory)
+  const old = await readAuthorityCertificate(paths)
+  const key = await readAuthorityKey(paths, old, options.askPassphrase)
   return options.ledger.exclusively(async (pen) => {
-    const old = await readAuthorityCertificate(paths)
-    const key = await readAuthorityKey(paths, old, options.askPassphrase)
     const renewed = renewRoot(key, old, rootValidity(options.days, (options.now ?? Date.now)()))
     await writeFileDurably(paths.certificate, renewed.toString(), 0o644)
     await writeBundle(paths)

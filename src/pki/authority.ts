@@ -45,6 +45,8 @@ export interface RevocationList {
 
 const LIST_DAYS = 30
 
+type ListIssuer = Parameters<typeof signRevocationList>[0]
+
 /**
  * Makes a CA. Files are durable on return.
  *
@@ -123,7 +125,9 @@ export class Authority {
   }
 
   /** Signs a certificate for a key and enters it in the ledger; where the files go is for the caller to say. */
-  issue(request: LeafRequest): Promise<Issued> {
+  async issue(request: LeafRequest): Promise<Issued> {
+    planLeaf(this.certificate, request, this.#now()) // refuses before anybody is asked for a passphrase
+    await this.#openKey()
     return this.#options.ledger.exclusively((pen) => this.issueWith(pen, request))
   }
 
@@ -139,7 +143,7 @@ export class Authority {
   /** As {@link issue}, for who holds the ledger already. */
   async issueWith(pen: LedgerPen, request: LeafRequest): Promise<Issued> {
     const { content, warnings } = planLeaf(this.certificate, request, this.#now())
-    const certificate = signCertificate({ key: await this.#readKey(), certificate: this.certificate }, content)
+    const certificate = signCertificate({ key: await this.#openKey(), certificate: this.certificate }, content)
     const entry = ledgerEntry(certificate, request.profile)
     pen.add(entry)
     return { certificate, entry, warnings }
@@ -150,19 +154,22 @@ export class Authority {
    *
    * @throws CertificateError if there is none, or it was revoked before.
    */
-  revoke(serialOrName: string, reason: RevocationReason): Promise<LedgerEntry[]> {
+  async revoke(serialOrName: string, reason: RevocationReason): Promise<LedgerEntry[]> {
+    this.findRevocable(serialOrName)
+    const issuers = await this.#openIssuers()
     return this.#options.ledger.exclusively(async (pen) => {
       const entries = this.findRevocable(serialOrName)
       const at = new Date(this.#now())
       for (const { serial } of entries) pen.revoke(serial, at, reason)
-      await this.#writeList(pen)
+      await this.#writeList(pen, issuers)
       return entries.map((entry) => ({ ...entry, revokedAt: at, reason }))
     })
   }
 
   /** Writes a new revocation list, good for 30 days, as crl.pem and crl.der. */
-  renewCrl(): Promise<RevocationList> {
-    return this.#options.ledger.exclusively((pen) => this.#writeList(pen))
+  async renewCrl(): Promise<RevocationList> {
+    const issuers = await this.#openIssuers()
+    return this.#options.ledger.exclusively((pen) => this.#writeList(pen, issuers))
   }
 
   /** What {@link revoke} would revoke. @throws CertificateError as it does. */
@@ -184,11 +191,11 @@ export class Authority {
     })
   }
 
-  async #writeList(pen: LedgerPen): Promise<RevocationList> {
+  async #writeList(pen: LedgerPen, issuers: readonly ListIssuer[]): Promise<RevocationList> {
     const content = this.#listContent(pen)
-    const der = signRevocationList({ key: await this.#readKey(), certificate: this.certificate }, content)
-    const previous = await this.#signPreviousList(content)
-    const pem = [der, ...previous].map(formatRevocationList).join('')
+    const lists = issuers.map((issuer) => signRevocationList(issuer, content))
+    const [der = Buffer.alloc(0)] = lists
+    const pem = lists.map(formatRevocationList).join('')
     await writeFileDurably(this.#paths.listPem, pem, 0o644)
     await writeFileDurably(this.#paths.listDer, der, 0o644)
     return { number: content.number, der, pem, nextUpdate: content.nextUpdate, size: content.revoked.length }
@@ -203,15 +210,19 @@ export class Authority {
     return { number: pen.nextListNumber(), thisUpdate: new Date(now - CLOCK_SKEW_MS), nextUpdate: new Date(now + LIST_DAYS * DAY_MS), revoked }
   }
 
-  /** Between the switch to another CA and the end of a rotation, certificates of the old one are in use, and lists must be its own. */
-  async #signPreviousList(content: Parameters<typeof signRevocationList>[1]): Promise<Buffer[]> {
-    const certificate = await findAuthorityCertificate(this.#paths.previous)
-    if (!certificate) return []
-    const key = await readAuthorityKey(this.#paths.previous, certificate, this.#options.askPassphrase)
-    return [signRevocationList({ key, certificate }, content)]
+  /**
+   * Who signs lists: this CA, and between the switch to it and the end of a rotation its predecessor too, since certificates of
+   * that one are in use, and its lists must be its own.
+   */
+  async #openIssuers(): Promise<ListIssuer[]> {
+    const own = { key: await this.#openKey(), certificate: this.certificate }
+    const previous = await findAuthorityCertificate(this.#paths.previous)
+    if (!previous) return [own]
+    return [own, { key: await readAuthorityKey(this.#paths.previous, previous, this.#options.askPassphrase), certificate: previous }]
   }
 
-  async #readKey(): Promise<KeyObject> {
+  /** @NOTE Never for the first time while the ledger is held, since a person may be asked. */
+  async #openKey(): Promise<KeyObject> {
     this.#key ??= await readAuthorityKey(this.#paths, this.certificate, this.#options.askPassphrase)
     return this.#key
   }

@@ -44,3 +44,18 @@ for (const [what, damage] of [
     assert.throws(() => parseRequest(Buffer.from(text), 'x.csr'), { name: 'CertificateError', message: /x\.csr/ })
   })
 }
+
+test('a request with any byte changed is refused in words, or asks for the same with the same key', async () => {
+  const text = makeRequest(await makeKey('ec:p256'), content)
+  const der = Buffer.from(text.replace(/-----[^-]+-----/g, ''), 'base64')
+  const original = parseRequest(der, 'x.csr')
+  for (let at = 0; at < der.length; at++) {
+    const damaged = Buffer.from(der)
+    damaged[at] = (damaged[at] ?? 0) ^ 0x55
+    try {
+      assert.deepEqual(parseRequest(damaged, 'x.csr'), original, `byte ${at}`)
+    } catch (error) {
+      assert.equal((error as Error).name, 'CertificateError', `byte ${at}: ${error}`)
+    }
+  }
+})

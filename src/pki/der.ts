@@ -25,6 +25,7 @@ export interface DerValue {
 export function readDer(bytes: Buffer): DerValue {
   const tag = bytes.readUInt8(0)
   const first = bytes.readUInt8(1)
+  if (first === 0x80) throw new RangeError('a length without end is not DER')
   const extra = first < 0x80 ? 0 : first & 0x7f
   const length = extra === 0 ? first : bytes.readUIntBE(2, extra)
   const start = 2 + extra
@@ -97,7 +98,7 @@ export function nothing(): Buffer {
 /** An object identifier from its dotted form. */
 export function objectIdentifier(dotted: string): Buffer {
   const [first = 0, second = 0, ...rest] = dotted.split('.').map(Number)
-  return encode(TAG.oid, Buffer.from([first * 40 + second, ...rest.flatMap(baseOf128)]))
+  return encode(TAG.oid, Buffer.from([first * 40 + second, ...rest].flatMap(baseOf128)))
 }
 
 /** The dotted form of an object identifier. */

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path'
 export async function writeFileDurably(path: string, content: string | Uint8Array, mode: number): Promise<void> {
   const staged = `${path}.new`
   await rm(staged, { force: true })
-  await writeSynced(staged, content, mode)
+  await undoing(staged, () => writeSynced(staged, content, mode))
   await rename(staged, path)
   await syncFolder(dirname(path))
 }
@@ -14,15 +14,27 @@ export async function writeFileDurably(path: string, content: string | Uint8Arra
 export async function writeFolderDurably(path: string, files: Readonly<Record<string, { text: string; mode: number }>>): Promise<void> {
   const staged = `${path}.new`
   await rm(staged, { force: true, recursive: true })
-  await makePrivateFolder(staged)
-  for (const [name, { text, mode }] of Object.entries(files)) await writeSynced(join(staged, name), text, mode)
-  await syncFolder(staged)
+  await undoing(staged, async () => {
+    await makePrivateFolder(staged)
+    for (const [name, { text, mode }] of Object.entries(files)) await writeSynced(join(staged, name), text, mode)
+    await syncFolder(staged)
+  })
   await rename(staged, path)
   await syncFolder(dirname(path))
 }
 
 export async function makePrivateFolder(path: string): Promise<void> {
   await mkdir(path, { recursive: true, mode: 0o700 })
+}
+
+/** What is half-written when the disk is full would only keep it full. */
+async function undoing(staged: string, write: () => Promise<void>): Promise<void> {
+  try {
+    await write()
+  } catch (error) {
+    await rm(staged, { force: true, recursive: true })
+    throw error
+  }
 }
 
 async function writeSynced(path: string, content: string | Uint8Array, mode: number): Promise<void> {

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { createHash, X509Certificate } from 'node:crypto'
-import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { CertificateFolder } from '../../test/support/certificates.ts'
 import { openLedger } from '../../test/support/ledger-file.ts'
-import { ensureServerCertificate } from './self-made.ts'
+import { adoptFormerFolder, ensureServerCertificate } from './self-made.ts'
 import { loadServerCertificate } from './server-certificate.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1000
@@ -145,6 +145,17 @@ test('a CA that is over is refused, not replaced', async () => {
   await using folder = await CertificateFolder.make()
   await ensure(folder)
   await assert.rejects(ensure(folder, { days: 3651 }), { message: /the CA ends on/, hint: /lacre ca renew/ })
+})
+
+test('what lay in the folder tls is taken over, and goes on as it was, however often that was interrupted', async () => {
+  await using folder = await CertificateFolder.make()
+  const made = await ensure(folder)
+  await mkdir(join(folder.path, 'tls'))
+  await rename(join(folder.path, 'pki/ca'), join(folder.path, 'tls/ca')) // the server's folder has moved already
+  await adoptFormerFolder(join(folder.path, 'pki'))
+  await adoptFormerFolder(join(folder.path, 'pki'))
+  assert.deepEqual(await ensure(folder), { ...made, isNew: false })
+  assert.equal((await readdir(folder.path)).includes('tls'), false)
 })
 
 test('no names are refused', async () => {

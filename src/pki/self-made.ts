@@ -1,5 +1,6 @@
 import { createPrivateKey, createPublicKey, type KeyObject, type X509Certificate } from 'node:crypto'
-import { rename } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { type Authority, type AuthorityOptions, createAuthority, openAuthority } from './authority.ts'
 import { authorityPaths, findText, parseCertificate, parseOr } from './authority-files.ts'
@@ -162,9 +163,15 @@ function sameSet(a: readonly string[], b: readonly string[]): boolean {
   return new Set(a).symmetricDifference(new Set(b)).size === 0
 }
 
-/** Gives the folder of an authority the name it has today: `tls` beside it was its name once. Nothing happens where there is one of today's. */
+/**
+ * Takes over the CA and the server's certificate from the folder that once held them, `tls` beside today's. Nothing happens where
+ * there is a CA in today's. Interrupted, it goes on the next time: the CA is the last to move.
+ */
 export async function adoptFormerFolder(directory: string): Promise<void> {
-  if ((await findText(authorityPaths(directory).certificate)) !== undefined) return
   const former = join(dirname(directory), 'tls')
-  if ((await findText(authorityPaths(former).certificate)) !== undefined) await rename(former, directory)
+  if (existsSync(authorityPaths(directory).folder) || !existsSync(authorityPaths(former).certificate)) return
+  await makePrivateFolder(directory)
+  if (existsSync(serverPaths(former).folder)) await rename(serverPaths(former).folder, serverPaths(directory).folder)
+  await rename(authorityPaths(former).folder, authorityPaths(directory).folder)
+  await rm(former, { recursive: true })
 }
