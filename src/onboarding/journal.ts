@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { writeFileDurably } from '../pki/durable-files.ts'
 import type { Change, PathChange } from './changes.ts'
 import { OnboardingError } from './onboarding-error.ts'
-import { makeFolders, type PathState, removeEmptyFolder } from './path-state.ts'
+import { makeFolders, type PathState, removeEmptyFolders } from './path-state.ts'
 import type { CommandStep } from './steps.ts'
 
 /** What was done (or begun) on this machine in one go, with all that it takes to undo it. */
@@ -53,21 +53,26 @@ export async function recordRun(journal: string, title: string, changes: readonl
   const number = Math.max(0, ...(await listNumbers(journal))) + 1
   const run: Run = { title, startedAt: new Date().toISOString(), pid: process.pid, changes: changes.map(recordChange), isDone: false, begun: 0 }
   const file: RunFile = { path: pathOf(journal, number), run, madeFolder }
-  await claim(file)
+  try {
+    await claim(file)
+  } catch (error) {
+    await removeEmptyFolders(journal, madeFolder)
+    throw error
+  }
   return file
 }
 
 /** @throws OnboardingError if somebody else has begun a run of this number in this moment. */
 async function claim(file: RunFile): Promise<void> {
   const own = `${file.path}.${process.pid}`
-  await updateRun({ ...file, path: own })
   try {
+    await updateRun({ ...file, path: own })
     await link(own, file.path)
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause
     throw new OnboardingError(`another lacre is at work here: ${file.path}`, { hint: 'run the command again when it is done', cause })
   } finally {
-    await rm(own, { force: true })
+    await removeWritten(own)
   }
 }
 
@@ -91,9 +96,13 @@ export async function findLastRun(journal: string): Promise<RunFile | undefined>
 
 /** Forgets a run, and the folders that were made for the journal when nothing else is in them. */
 export async function removeRun({ path, madeFolder }: RunFile): Promise<void> {
-  for (const leftover of [path, `${path}.new`]) await rm(leftover, { force: true })
-  if (madeFolder === undefined) return
-  for (let folder = dirname(path); await removeEmptyFolder(folder); folder = dirname(folder)) if (folder === madeFolder) return
+  await removeWritten(path)
+  await removeEmptyFolders(dirname(path), madeFolder)
+}
+
+/** With what an interrupted writing may have left. */
+async function removeWritten(path: string): Promise<void> {
+  for (const written of [path, `${path}.new`]) await rm(written, { force: true })
 }
 
 /** What was there before, as it is put back. */

@@ -51,8 +51,19 @@ export async function makeFolders(path: string): Promise<string | undefined> {
     if (code !== 'ENOENT') throw error // @NOTE the recursive mkdir says ENOENT where the file system is read-only
   }
   const outermost = await makeFolders(dirname(path))
-  const own = await makeFolders(path)
-  return outermost ?? own
+  try {
+    await mkdir(path).catch(ignoreExisting)
+  } catch (error) {
+    await removeEmptyFolders(dirname(path), outermost)
+    throw error
+  }
+  return outermost ?? path
+}
+
+/** Takes back {@link makeFolders}, up to the first folder in which something else is. */
+export async function removeEmptyFolders(path: string, outermost: string | undefined): Promise<void> {
+  if (outermost === undefined) return
+  for (let folder = path; await removeEmptyFolder(folder); folder = dirname(folder)) if (folder === outermost) return
 }
 
 /** @returns whether the folder is gone; one with something in it stays. */

@@ -101,6 +101,11 @@ describe('a docker daemon of lacre docker-tls', { skip: underTest === distributi
     assert.equal(await modeOf(machine.at('client/key.pem')), '0400')
   })
 
+  test('a misspelt DOCKER_TLS_VERIFY is plain HTTP, which docker says', async () => {
+    const environment = { DOCKER_CONFIG: machine.at('client'), DOCKER_HOST: `tcp://127.0.0.1:${machine.port}`, DOCKER_TLS_VERIF: '1' }
+    assert.match((await run('docker', ['version'], { env: environment })).stderr, /Client sent an HTTP request to an HTTPS server/)
+  })
+
   test('client --context makes a context, which undo takes away', async () => {
     const env = { DOCKER_CONFIG: machine.at('client') }
     await machine.ok('client', 'alice', '--context', 'intranet', '--host', `127.0.0.1:${machine.port}`)
@@ -282,15 +287,17 @@ describe('what stands in the way', { skip: underTest === distribution }, () => {
     assert.match(stderr, /cannot get at .*EROFS[\s\S]*hint: that file system is read-only/)
   })
 
-  test('a disk that is full in the middle leaves everything as it was', async () => {
-    // with inodes for the journal and a file or two
-    const mounted = 'mkdir -p full && mount -t tmpfs -o nr_inodes=17 full full && cp -a root/. full && { "$@"; diff -r root full && echo same; }'
+  test('a disk that is full, at whatever moment, leaves everything as it was', async () => {
     const lacre = join(import.meta.dirname, '../../bin/lacre')
-    const { stdout, stderr } = await run('unshare', ['--mount', 'sh', '-c', mounted, 'sh', lacre, 'docker-tls', 'install-daemon', '--root', 'full'], {
-      cwd: machine.folder,
-    })
-    assert.match(stderr, /cannot get at \S+\.pem: ENOSPC[\s\S]*hint: the disk is full/)
-    assert.equal(stdout, 'same\n')
+    // as many inodes as there are files, and a few more: for a folder of the journal, for all of it, for a certificate or two
+    const script = `full=$((1 + $(find root | wc -l))); mkdir -p full
+      for more in 0 1 2 3 4 5 6 7 8; do
+        mount -t tmpfs -o nr_inodes=$((full + more)) full full && cp -a root/. full
+        ${lacre} docker-tls install-daemon --root full; diff -r root full && echo same; umount full
+      done`
+    const { stdout, stderr } = await run('unshare', ['--mount', 'sh', '-c', script], { cwd: machine.folder })
+    assert.equal(stdout, 'same\n'.repeat(9), stderr)
+    assert.equal([...stderr.matchAll(/cannot get at \S+: ENOSPC.*\nhint: the disk is full/g)].length, 9, stderr)
   })
 
   test('a user who may not write there is told to be root', async () => {
