@@ -124,7 +124,7 @@ function formatStatus({ phase, current, other, inUse }: RotationStatus, bundle: 
   if (!other || !advice) return [sentence, ...formatRoot('signs', current)]
   const users = inUse.map(({ subject, notAfter }) => `  ${subject}, until ${notAfter.toISOString()}`)
   const roots = [...formatRoot('signs', current), ...formatRoot(phase === 'prepared' ? 'follows' : 'leaves', other)]
-  return [sentence, ...roots, `bundle   ${bundle}`, `${inUse.length} certificates of the old CA are in use`, ...users, advice]
+  return [sentence, ...roots, `bundle   ${bundle}`, ...(users.length > 0 ? ['in use from the old CA:', ...users] : ['nothing of the old CA is in use']), advice]
 }
 
 function formatRoot(role: string, certificate: X509Certificate): string[] {

@@ -60,7 +60,7 @@ test('in ten years of renewals and a rotation, a client that trusts what was giv
     2400: () => prepareRotation({ ...folder.options, permit: undefined }),
     2460: async () => (trusted = await bundle(folder)), // the client gets the new bundle only now
     2490: () => switchAuthority(folder.options),
-    2580: () => finishRotation({ ...folder.options, force: true }),
+    2580: () => finishRotation(folder.options),
     2700: async () => (trusted = await bundle(folder)),
   }
   for (let day = 0; day < 3650; day += 30) {
@@ -84,10 +84,25 @@ test('a rotation names what still uses the old CA, and does not finish before it
   )
   await switchAuthority(folder.options)
   await folder.issue(['new.test'])
-  await assert.rejects(finishRotation(folder.options), { message: /1 certificates of the old CA are in use: CN=old\.test/, hint: /--force/ })
+  await assert.rejects(finishRotation(folder.options), { message: /still in use from the old CA: CN=old\.test$/, hint: /--force/ })
   await (await folder.open()).revoke('old.test', 'superseded')
   assert.equal((await finishRotation(folder.options)).phase, 'none')
   assert.equal((await bundle(folder)).split('BEGIN CERTIFICATE').length - 1, 1)
+})
+
+test('what was renewed by the new CA for the same key uses the old one no more', async () => {
+  await using folder = await AuthorityFolder.make()
+  await ensure(folder)
+  await folder.issue([], { profile: 'client', account: 'alice' })
+  await prepareRotation({ ...folder.options, permit: undefined })
+  await switchAuthority(folder.options)
+  await ensure(folder)
+  await folder.issue([], { profile: 'client', account: 'alice' }) // for another key: the first may be in use on another machine
+  const { inUse } = await rotationStatus(folder.options)
+  assert.deepEqual(
+    inUse.map(({ subject }) => subject),
+    ['CN=alice'],
+  )
 })
 
 test('between switch and finish, the list of each CA is in the file, and revokes what the old one signed', async () => {

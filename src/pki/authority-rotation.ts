@@ -27,7 +27,7 @@ export interface RotationStatus {
   readonly current: X509Certificate
   /** The successor before the switch, the predecessor after it. */
   readonly other: X509Certificate | undefined
-  /** Certificates of the CA that goes, which are neither over nor revoked. */
+  /** Certificates of the CA that goes, which are neither over nor revoked, nor renewed by the other. */
   readonly inUse: readonly LedgerEntry[]
 }
 
@@ -103,7 +103,7 @@ export async function finishRotation(options: AuthorityOptions & { readonly forc
     const { phase, other, inUse } = await rotationStatus(options)
     if (phase !== 'switched' || !other) throw new CertificateError('there is no rotation to finish', { hint: 'see where it stands: lacre ca rotate status' })
     if (inUse.length > 0 && !options.force) {
-      throw new CertificateError(`${inUse.length} certificates of the old CA are in use: ${inUse.map(({ subject }) => subject).join('; ')}`, {
+      throw new CertificateError(`still in use from the old CA: ${inUse.map(({ subject }) => subject).join('; ')}`, {
         hint: 'issue them again or revoke them; with --force, clients will refuse them as soon as they get the new bundle',
       })
     }
@@ -141,9 +141,22 @@ async function readPair(pair: AuthorityPair) {
 }
 
 function findInUse({ ledger, now = Date.now }: AuthorityOptions, authority: X509Certificate): LedgerEntry[] {
-  return ledger.list().filter(({ profile, revokedAt, notAfter, pem }) => {
-    return profile !== 'authority' && !revokedAt && notAfter.getTime() > now() && new X509Certificate(pem).checkIssued(authority)
-  })
+  const alive = ledger.list().filter(({ profile, revokedAt, notAfter }) => profile !== 'authority' && !revokedAt && notAfter.getTime() > now())
+  const issued = alive.map((entry) => ({ entry, certificate: new X509Certificate(entry.pem) }))
+  const isOld = ({ certificate }: IssuedCertificate) => certificate.checkIssued(authority) && certificate.verify(authority.publicKey)
+  const others = issued.filter((each) => !isOld(each))
+  return issued.filter((each) => isOld(each) && !others.some((other) => replaces(other, each))).map(({ entry }) => entry)
+}
+
+interface IssuedCertificate {
+  readonly entry: LedgerEntry
+  readonly certificate: X509Certificate
+}
+
+/** Whether one was renewed as the other: for the same key and all its names. Another key may well be another machine's. */
+function replaces(newer: IssuedCertificate, older: IssuedCertificate): boolean {
+  const hasNames = older.entry.names.every((name) => newer.entry.names.includes(name))
+  return newer.entry.profile === older.entry.profile && hasNames && newer.certificate.publicKey.equals(older.certificate.publicKey)
 }
 
 /** The predecessor's subject with another CN, since two roots of one name confuse people and some clients. */
