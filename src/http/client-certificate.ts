@@ -103,9 +103,10 @@ const RENEW = 'get a new one from whoever issued it'
 
 const explanations = {
   missing: {
-    says: () => 'this registry asks for a client certificate, and none was sent',
+    // @NOTE a program made with Go shows no certificate of another CA than those that the handshake names
+    says: () => 'this registry asks for a client certificate of a CA that it knows, and none was sent',
     remedy:
-      'give the client a certificate and key that the CA of this registry signed: client.cert and client.key in /etc/docker/certs.d/HOST, or curl --cert and --key',
+      'give the client a certificate and key that a CA of this registry has signed: client.cert and client.key in /etc/docker/certs.d/HOST, or curl --cert and --key; docker, podman and containerd do not even send one of another CA',
   },
   foreign: {
     says: ({ issuer }) => `is of a CA that this registry does not know (issuer ${oneLine(issuer)})`,

@@ -54,6 +54,10 @@ test('lacre up says once where the key of the CA is, and serves its revocation l
   let list = await ask(first, ca, '/pki/crl.pem')
   while (list.status === 404) list = await ask(first, ca, '/pki/crl.pem') // it is made a moment after the start
   assert.match(list.body, /^-----BEGIN X509 CRL-----/)
+  const password = /password +(\S+)/.exec(first.output)?.[1] ?? ''
+  const { body } = await ask(first, ca, '/metrics', `admin:${password}`)
+  for (const metric of ['registry_pki_ca_expiry_timestamp_seconds', 'registry_pki_crl_expiry_timestamp_seconds'])
+    assert.match(body, new RegExp(`^${metric} [1-9]`, 'm'))
   await first.end()
   assert.doesNotMatch((await place.start(up)).output, /key of the authority/)
 })

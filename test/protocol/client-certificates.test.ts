@@ -96,7 +96,7 @@ const over = { notBefore: new Date(Date.now() - 2 * DAY_MS), notAfter: new Date(
 const early = { notBefore: new Date(Date.now() + DAY_MS), notAfter: new Date(Date.now() + 2 * DAY_MS) }
 
 for (const [what, make, status, reason, words] of [
-  ['none', async () => undefined, 401, 'missing', /asks for a client certificate, and none was sent/],
+  ['none', async () => undefined, 401, 'missing', /asks for a client certificate of a CA that it knows, and none was sent/],
   ['a good one', (site: Site) => site.client('alice'), 200, undefined, undefined],
   [
     "a stranger's",

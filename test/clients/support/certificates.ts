@@ -1,4 +1,5 @@
-import { mkdir, readFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { runOk } from './command.ts'
 
@@ -48,12 +49,28 @@ export async function makeSanCertificate(folder: string, names: readonly string[
 /** A CA and a server certificate signed by it. */
 export async function makeSignedCertificate(folder: string, names: readonly string[]): Promise<Certificate> {
   const authority = await makeAuthority(folder, 'ca')
-  return signCertificate(authority, 'server', ['-addext', `subjectAltName=${names.map((name) => `DNS:${name}`).join(',')}`])
+  return signCertificate(authority, 'server', { extensions: ['-addext', `subjectAltName=${names.map((name) => `DNS:${name}`).join(',')}`] })
 }
 
-/** A certificate with which a client says that it is `name`. */
-export function makeClientCertificate(authority: Authority, name: string): Promise<Certificate> {
-  return signCertificate(authority, name, ['-addext', 'extendedKeyUsage=clientAuth'])
+/** A certificate with which a client says that it is `name`; with fewer days than none it is over. */
+export function makeClientCertificate(authority: Authority, name: string, { days = 365, purpose = 'clientAuth' } = {}): Promise<Certificate> {
+  return signCertificate(authority, name, { extensions: ['-addext', `extendedKeyUsage=${purpose}`], days })
+}
+
+/** Writes the revocation list of a CA, `crl.pem` in its folder, with these certificates and those that were revoked before. */
+export async function writeRevocationList(authority: Authority, ...revoked: readonly Certificate[]): Promise<string> {
+  const at = (name: string): string => join(authority.folder, name)
+  const ca = (...args: string[]) => runOk('openssl', ['ca', '-config', at('ca.cnf'), '-cert', authority.certificate, '-keyfile', authority.key, ...args])
+  if (!existsSync(at('ca.cnf'))) {
+    const settings = `database = ${at('index.txt')}\ncrlnumber = ${at('crlnumber')}\ndefault_md = sha256\ndefault_crl_days = 30`
+    await writeFile(at('ca.cnf'), `[ca]\ndefault_ca = own\n[own]\n${settings}\n`)
+    await writeFile(at('index.txt'), '')
+    await writeFile(at('crlnumber'), '01\n')
+  }
+  for (const { certificate } of revoked) await ca('-revoke', certificate, '-crl_reason', 'keyCompromise')
+  await ca('-gencrl', '-out', at('crl.new'))
+  await rename(at('crl.new'), at('crl.pem'))
+  return at('crl.pem')
 }
 
 export interface Authority {
@@ -71,10 +88,15 @@ export async function makeAuthority(folder: string, name: string): Promise<Autho
   return authority
 }
 
-async function signCertificate(authority: Authority, name: string, extensions: readonly string[]): Promise<Certificate> {
+interface Wanted {
+  readonly extensions: readonly string[]
+  readonly days?: number
+}
+
+async function signCertificate(authority: Authority, name: string, { extensions, days = 365 }: Wanted): Promise<Certificate> {
   const at = (suffix: string): string => join(authority.folder, `${name}.${suffix}`)
   await runOk('openssl', ['req', '-newkey', 'rsa:2048', '-nodes', '-subj', `/CN=${name}`, '-keyout', at('key'), '-out', at('csr'), ...extensions])
-  const sign = ['-CA', authority.certificate, '-CAkey', authority.key, '-CAcreateserial', '-days', '365', '-copy_extensions', 'copy']
+  const sign = ['-CA', authority.certificate, '-CAkey', authority.key, '-CAcreateserial', '-days', String(days), '-copy_extensions', 'copy']
   await runOk('openssl', ['x509', '-req', '-in', at('csr'), '-out', at('crt'), ...sign])
   return { certificate: at('crt'), key: at('key'), ca: authority.certificate, caPem: await readFile(authority.certificate, 'utf8') }
 }
