@@ -32,7 +32,7 @@ export function askPassphrase(options: PassphraseOptions, streams: CommandStream
   return async (path, attempt) => {
     if (isGiven(options)) return attempt === 1 ? readGiven(options) : undefined
     if (!isTerminal(streams)) return undefined
-    return ask(attempt === 1 ? `Passphrase for ${path}` : `That is not it. Passphrase for ${path}`, streams)
+    return ask(attempt === 1 ? `Passphrase for ${path}` : `Not that one. Passphrase for ${path}, attempt ${attempt} of 3`, streams)
   }
 }
 

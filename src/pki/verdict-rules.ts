@@ -125,12 +125,21 @@ export const rules = {
   shortKey: {
     applies: ({ leaf }) => rsaBits(leaf) < 2048,
     words: ({ leaf }) => ({
-      ...(rsaBits(leaf) < 1024 && { go: `tls: server sent certificate containing RSA key smaller than 1024 bits` }),
+      ...(rsaBits(leaf) < 1024 && { go: `crypto/rsa: ${rsaBits(leaf)}-bit keys are insecure` }),
       openssl: 'EE certificate key too weak',
       ...(rsaBits(leaf) < 1024 && { java: 'Algorithm constraints check failed on keysize limits' }),
       browsers: 'NET::ERR_CERT_WEAK_KEY',
     }),
     why: ({ leaf }) => `its RSA key has only ${rsaBits(leaf)} bits: verifiers draw the line at different lengths, and all take 2048 or P-256`,
+  },
+  weakDigest: {
+    applies: ({ chain }) => chain.some((certificate) => hasWeakDigest(certificate) && !isSelfSigned(certificate)),
+    words: () => ({
+      go: 'x509: cannot verify signature: insecure algorithm',
+      openssl: 'CA signature digest algorithm too weak',
+      browsers: 'NET::ERR_CERT_WEAK_SIGNATURE_ALGORITHM',
+    }),
+    why: () => 'it is signed with SHA-1, which only Java still takes from CAs of your own: sign it again with SHA-256',
   },
   edwards: {
     applies: ({ leaf }) => leaf.publicKey.asymmetricKeyType === 'ed25519',
@@ -238,6 +247,10 @@ function findForbidden({ leaf, chain, trusted }: Meeting): Forbidden | undefined
 
 function rsaBits({ publicKey }: X509Certificate): number {
   return publicKey.asymmetricKeyDetails?.modulusLength ?? Number.POSITIVE_INFINITY
+}
+
+function hasWeakDigest({ signatureAlgorithm = '' }: X509Certificate): boolean {
+  return /sha1|md5/i.test(signatureAlgorithm)
 }
 
 function lifeDays({ validFromDate, validToDate }: X509Certificate): number {

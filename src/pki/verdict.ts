@@ -34,18 +34,31 @@ const verifiers: readonly { readonly verifier: Verifier; readonly programs: stri
   {
     verifier: 'go',
     programs: 'Go (docker, containerd, podman, kubelet, helm)',
-    order: ['shortKey', 'time', 'commonName', 'name', 'authority', 'constraints', 'purpose'],
+    order: ['shortKey', 'time', 'commonName', 'name', 'authority', 'weakDigest', 'constraints', 'purpose'],
   },
   {
     verifier: 'openssl',
     programs: 'OpenSSL (curl, wget, Python)',
-    order: ['authority', 'purpose', 'keyUsage', 'shortKey', 'constraints', 'time', 'name'],
+    order: ['authority', 'purpose', 'keyUsage', 'shortKey', 'weakDigest', 'constraints', 'time', 'name'],
   },
   { verifier: 'java', programs: 'Java (Jenkins, Nexus)', order: ['authority', 'time', 'constraints', 'shortKey', 'purpose', 'keyUsage', 'commonName', 'name'] },
   {
     verifier: 'browsers',
     programs: 'browsers',
-    order: ['edwards', 'authority', 'purpose', 'constraints', 'commonName', 'name', 'time', 'keyUsage', 'shortKey', 'authorityAsServer', 'longLife'],
+    order: [
+      'edwards',
+      'authority',
+      'weakDigest',
+      'purpose',
+      'constraints',
+      'commonName',
+      'name',
+      'time',
+      'keyUsage',
+      'shortKey',
+      'authorityAsServer',
+      'longLife',
+    ],
   },
 ]
 

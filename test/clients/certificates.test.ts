@@ -1,9 +1,11 @@
 /** What `lacre cert` makes, as openssl, curl, skopeo and docker take it; and the traps of the documents that it takes the place of. */
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { once } from 'node:events'
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { type Finished, lacre, lacreEach } from '../cli/support/lacre.ts'
 import { run, runOk } from './support/command.ts'
@@ -218,6 +220,17 @@ describe('bad input', () => {
     assert.equal(JSON.parse(await ok('cert', 'list', '--pki', secret, '--json')).length, 2)
   })
 
+  test('three wrong passphrases at a terminal are enough', async () => {
+    const secret = join(folder, 'asked')
+    const environment = { RIGHT: 'right' }
+    assert.equal((await lacre(['ca', 'init', '--pki', secret, '--passphrase-env', 'RIGHT'], { environment })).status, 0)
+    const issue = ['cert', 'issue', 'server', 'registry.test', '--pki', secret]
+    const refusal = await type(issue, { 'Passphrase for': 'a', 'attempt 2 of 3': 'b', 'attempt 3 of 3': 'c' })
+    assert.equal(refusal.status, 1, refusal.output)
+    assert.match(refusal.output, /the passphrase for .*ca\.key is wrong/)
+    assert.equal((await type(issue, { 'Passphrase for': 'a', 'attempt 2 of 3': 'right' })).status, 0)
+  })
+
   test('a certificate that is cut short is explained', async () => {
     const path = join(folder, 'cut.crt')
     await writeFile(path, (await readFile(caPath, 'utf8')).slice(0, 300))
@@ -277,6 +290,14 @@ describe('the later life of a certificate', () => {
   })
 })
 
+test('ten commands at once issue ten certificates', async () => {
+  const many = join(folder, 'at-once')
+  await ok('ca', 'init', '--pki', many, '--no-passphrase')
+  await Promise.all(Array.from({ length: 10 }, (_each, index) => ok('cert', 'issue', 'client', `client${index}`, '--pki', many)))
+  const entries = JSON.parse(await ok('cert', 'list', '--pki', many, '--json')) as { serial: string }[]
+  assert.equal(new Set(entries.map(({ serial }) => serial)).size, 11)
+})
+
 test('every writing command tells with --dry-run what it would do, and does nothing', async () => {
   const before = await runOk('find', [folder, '-type', 'f', '!', '-name', 'ledger.db*'])
   const out = join(folder, 'dry')
@@ -296,3 +317,20 @@ test('every writing command tells with --dry-run what it would do, and does noth
   }
   assert.equal(await runOk('find', [folder, '-type', 'f', '!', '-name', 'ledger.db*']), before)
 })
+
+/** Runs lacre on a terminal, and answers each prompt, once, with a line. */
+async function type(args: readonly string[], answers: Readonly<Record<string, string>>): Promise<{ status: number | null; output: string }> {
+  const command = [process.execPath, resolve('src/main.ts'), ...args].map((word) => `'${word}'`).join(' ')
+  const child = spawn('script', ['--quiet', '--return', '--command', `stty cols 120 rows 40; ${command}`, '/dev/null'], { timeout: 30_000 })
+  const left = new Map(Object.entries(answers))
+  let output = ''
+  for await (const part of child.stdout) {
+    output += part
+    for (const [prompt, answer] of left) {
+      if (!output.includes(prompt)) break
+      left.delete(prompt)
+      child.stdin.write(`${answer}\r`)
+    }
+  }
+  return { status: child.exitCode ?? (await once(child, 'exit'))[0], output }
+}

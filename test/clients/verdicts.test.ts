@@ -32,6 +32,7 @@ interface Situation {
   readonly accepted: readonly string[]
 }
 
+const P256 = ['ec', '-pkeyopt', 'ec_paramgen_curve:P-256']
 const EVERYBODY = ['go', 'openssl', 'java', 'browsers']
 const SERVER = ['basicConstraints=critical,CA:FALSE', 'extendedKeyUsage=serverAuth']
 
@@ -70,10 +71,9 @@ const situations: readonly Situation[] = [
   { title: "a CA's own certificate", subject: '/CN=registry.ca', extensions: ['keyUsage=critical,keyCertSign'], issuer: 'self', accepted: [] },
   { title: 'an Ed25519 key', subject: '/CN=x', extensions: ['subjectAltName=DNS:localhost'], key: ['ed25519'], accepted: ['go', 'openssl', 'java'] },
   { title: 'a short RSA key', subject: '/CN=x', extensions: ['subjectAltName=DNS:localhost'], key: ['rsa:1024'], accepted: ['go', 'java'] },
+  { title: 'a signature with SHA-1', subject: '/CN=x', extensions: ['subjectAltName=DNS:localhost'], key: [...P256, '-sha1'], accepted: ['java'] },
   { title: 'four years', subject: '/CN=x', extensions: ['subjectAltName=DNS:localhost'], days: 1461, accepted: ['go', 'openssl', 'java'] },
 ]
-
-const P256 = ['ec', '-pkeyopt', 'ec_paramgen_curve:P-256']
 
 async function makeCertificate(name: string, { subject, extensions = [], key = P256, days = 90 }: Omit<Situation, 'title' | 'accepted'>, issuer?: string) {
   const at = (suffix: string) => join(folder, `${name}.${suffix}`)
