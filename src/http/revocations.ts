@@ -4,7 +4,7 @@ import { CertificateError } from '../pki/certificate-error.ts'
 import type { Problem } from '../pki/certificate-problems.ts'
 import { parseRevokedCertificates, type RevokedCertificates } from '../pki/revoked-certificates.ts'
 import type { Link } from './client-certificate.ts'
-import { describeFile } from './file-state.ts'
+import { describeFileNow } from './file-state.ts'
 
 export interface RevocationFiles {
   /** PEM or DER, each signed by one of the authorities. */
@@ -40,7 +40,7 @@ export class Revocations {
   /** @throws CertificateError if a list cannot be used. */
   async open(authorities: readonly X509Certificate[]): Promise<void> {
     this.trust(authorities)
-    for (const file of this.#files) await this.#read(file, await this.#describe(file))
+    for (const file of this.#files) await this.#read(file, this.#describe(file))
   }
 
   /** Takes lists of these CAs from now on; those that were taken stay. */
@@ -51,8 +51,7 @@ export class Revocations {
 
   /** Reads what has changed since the last look. Never throws. */
   async look(): Promise<void> {
-    const states = await Promise.all(this.#files.map((file) => this.#describe(file)))
-    if (this.#files.every(({ state }, index) => state === states[index])) return
+    if (this.#files.every((file) => file.state === this.#describe(file))) return
     this.#reading = this.#reading.then(() => this.#readChanged()) // one after another, so that no older look has the last word
     await this.#reading
   }
@@ -75,7 +74,7 @@ export class Revocations {
 
   async #readChanged(): Promise<void> {
     for (const file of this.#files) {
-      const state = await this.#describe(file)
+      const state = this.#describe(file)
       if (state !== file.state) await this.#read(file, state).catch((error: unknown) => this.#refuse(file, state, error))
     }
   }
@@ -94,8 +93,8 @@ export class Revocations {
     Object.assign(file, { state, refusal: { id: 'crl-refused', sentence, remedy: hint ?? 'put a good one in place; it is picked up without a restart' } })
   }
 
-  async #describe({ path }: ListFile): Promise<string> {
-    return `${await describeFile(path)} ${this.#generation}`
+  #describe({ path }: ListFile): string {
+    return `${describeFileNow(path)} ${this.#generation}`
   }
 }
 
