@@ -5,7 +5,9 @@ import { dirname, join } from 'node:path'
 import { type Authority, type AuthorityOptions, createAuthority, openAuthority } from './authority.ts'
 import { authorityPaths, findText, parseCertificate, parseOr } from './authority-files.ts'
 import { CertificateError } from './certificate-error.ts'
-import { certificateNames, readNames } from './certificate-parts.ts'
+import { chainOf } from './certificate-pair.ts'
+import { certificateNames, readNames, readSubject } from './certificate-parts.ts'
+import type { DistinguishedName } from './distinguished-name.ts'
 import { makePrivateFolder, writeFileDurably } from './durable-files.ts'
 import { formatKey } from './key-file.ts'
 import { makeKey, spkiPin } from './key-kind.ts'
@@ -72,7 +74,7 @@ async function readRemembered(directory: string): Promise<string[]> {
 }
 
 /**
- * Issues the server's certificate again, for the names that it has and with the same key, whatever is left of it.
+ * Issues the server's certificate again, for the names and with the subject and key that it has, whatever is left of it.
  *
  * @throws CertificateError if there is none, or the CA cannot sign.
  */
@@ -81,8 +83,8 @@ export async function renewServerCertificate(options: AuthorityOptions): Promise
   const authority = await openAuthority(options)
   return options.ledger.exclusively(async (pen) => {
     const leaf = parseCertificate(await readText(paths.certificate, "server's certificate"), paths.certificate)
-    const names = readNames(leaf)
-    return issueLeaf(authority, pen, await ensureServerKey(paths), { directory: options.directory, names, now: (options.now ?? Date.now)() })
+    const wanted = { directory: options.directory, names: readNames(leaf), subject: readSubject(leaf), now: (options.now ?? Date.now)() }
+    return issueLeaf(authority, pen, await ensureServerKey(paths), wanted)
   })
 }
 
@@ -96,6 +98,8 @@ export function serverPaths(directory: string) {
 interface Wanted {
   readonly directory: string
   readonly names: readonly CertificateName[]
+  /** Without one, the first name is the CN. */
+  readonly subject?: DistinguishedName
   readonly now: number
 }
 
@@ -153,9 +157,9 @@ async function findUsableLeaf(authority: X509Certificate, key: KeyObject, { dire
   return isOurs && isInTime && isForNames ? leaf : undefined
 }
 
-async function issueLeaf(authority: Authority, pen: LedgerPen, key: KeyObject, { directory, names }: Wanted): Promise<X509Certificate> {
-  const { certificate } = await authority.issueWith(pen, { profile: 'server', names, publicKey: createPublicKey(key) })
-  await writeFileDurably(serverPaths(directory).certificate, certificate.toString(), 0o644)
+async function issueLeaf(authority: Authority, pen: LedgerPen, key: KeyObject, { directory, names, subject }: Wanted): Promise<X509Certificate> {
+  const { certificate } = await authority.issueWith(pen, { profile: 'server', names, publicKey: createPublicKey(key), ...(subject && { subject }) })
+  await writeFileDurably(serverPaths(directory).certificate, chainOf(authority, certificate), 0o644)
   return certificate
 }
 
