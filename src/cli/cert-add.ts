@@ -3,15 +3,17 @@ import { fileNameOf } from '../pki/bundles.ts'
 import { findEntry, getPair, namesOf, renewPair } from '../pki/certificate-pair.ts'
 import { parseCertificateNames } from '../pki/names.ts'
 import { rememberNames } from '../pki/self-made.ts'
+import { asStarted } from '../volume/owner.ts'
 import { type IssueOptions, printIssued, withAuthority } from './cert-signing.ts'
 import { locatePki, printResult } from './pki-folder.ts'
+import { writeOut } from './write-out.ts'
 
 /** Issues a certificate again with more names, for the same key: the registry's own, where none is named. A running registry picks it up. */
 export async function addNames(named: readonly string[], added: readonly string[], options: IssueOptions): Promise<void> {
   const directory = await locatePki(options)
   const own = join(directory, 'server')
   const folder = options.out === undefined ? (named[0] === undefined ? own : join(directory, 'issued', fileNameOf(named[0]))) : resolve(options.out)
-  const pair = await getPair(folder)
+  const pair = await asStarted(() => getPair(folder))
   const more = parseCertificateNames([...named, ...added, ...(options.ip ?? [])])
   const names = unique([...namesOf(pair.certificate), ...more])
   await withAuthority(directory, options, async (authority) => {
@@ -20,9 +22,9 @@ export async function addNames(named: readonly string[], added: readonly string[
       const list = names.map(({ value }) => value)
       return printResult(options, { names, file: pair.certificatePath, dryRun: true }, [`would make ${pair.certificatePath} again, for ${list.join(', ')}`])
     }
-    const { issued, paths } = await renewPair(authority, pair, { entry, names })
+    const { issued, files } = await renewPair(authority, pair, { entry, names })
     if (folder === own) await rememberNames(directory, more)
-    printIssued(options, issued, paths)
+    printIssued(options, issued, await writeOut(directory, folder, files))
   })
 }
 

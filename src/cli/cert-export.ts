@@ -6,9 +6,11 @@ import { authorityPaths, readAuthorityCertificate } from '../pki/authority-files
 import { type BundleName, bundleFiles, bundleNames, bundleProfiles, fileNameOf, type Material } from '../pki/bundles.ts'
 import { CertificateError } from '../pki/certificate-error.ts'
 import { type CertificatePair, findPair, getPair, isForClients, pairFolders } from '../pki/certificate-pair.ts'
-import { refuseExisting, writeFiles } from '../pki/new-files.ts'
+import { refuseExisting } from '../pki/new-files.ts'
+import { asStarted } from '../volume/owner.ts'
 import { formatField } from './certificate-description.ts'
 import { locatePki, type PkiOptions, printResult, withPki } from './pki-folder.ts'
+import { writeOut } from './write-out.ts'
 
 interface ExportOptions extends PkiOptions {
   readonly to: string
@@ -55,7 +57,7 @@ async function exportBundle(bundle: BundleName, name: string | undefined, option
       folder,
       files.map((file) => file.name),
     )
-  const paths = options.dryRun ? files.map((file) => join(folder, file.name)) : await writeFiles(folder, files)
+  const paths = options.dryRun ? files.map((file) => join(folder, file.name)) : await writeOut(directory, folder, files)
   const described = files.map(({ mode }, index) => ({ path: paths[index], mode: mode.toString(8).padStart(4, '0') }))
   printResult(options, { bundle, files: described, ...(options.dryRun && { dryRun: true }) }, [
     ...(options.dryRun ? ['would write:'] : []),
@@ -67,8 +69,10 @@ async function readMaterial(directory: string, bundle: BundleName, name: string 
   const authorities = await readTrust(directory)
   const profile = bundleProfiles[bundle]
   if (!profile) return { certificate: '', authorities }
-  const pair = await choosePair(directory, profile, name, options)
-  return { certificate: await readFile(pair.certificatePath, 'utf8'), key: await readFile(pair.keyPath, 'utf8'), authorities }
+  return asStarted(async () => {
+    const pair = await choosePair(directory, profile, name, options)
+    return { certificate: await readFile(pair.certificatePath, 'utf8'), key: await readFile(pair.keyPath, 'utf8'), authorities }
+  })
 }
 
 async function readTrust(directory: string): Promise<string> {

@@ -6,10 +6,11 @@ import { CertificateError } from '../pki/certificate-error.ts'
 import { readCertificates } from '../pki/certificate-files.ts'
 import { isForClients, namesOf } from '../pki/certificate-pair.ts'
 import { formatKey, readKeyFile } from '../pki/key-file.ts'
-import { refuseExisting, writeFiles } from '../pki/new-files.ts'
+import { refuseExisting } from '../pki/new-files.ts'
 import { describeCertificate, formatDescription, formatField } from './certificate-description.ts'
 import { askPassphrase, type PassphraseOptions, withPassphrase } from './passphrase-input.ts'
 import { locatePki, type PkiOptions, printResult, withPki } from './pki-folder.ts'
+import { writeOut } from './write-out.ts'
 
 interface ImportOptions extends PkiOptions, PassphraseOptions {
   readonly cert: string
@@ -57,13 +58,14 @@ async function importPair(options: ImportOptions): Promise<void> {
   const chain = orderChain(leaf, certificates)
   const files = pairNames('lacre', isForClients(leaf) ? 'client' : 'server', '')
   const name = namesOf(leaf)[0]?.value ?? 'imported'
-  const folder = options.out === undefined ? join(await locatePki(options), 'issued', fileNameOf(name)) : resolve(options.out)
+  const directory = await locatePki(options)
+  const folder = options.out === undefined ? join(directory, 'issued', fileNameOf(name)) : resolve(options.out)
   if (!options.force) refuseExisting(folder, [files.certificate, files.key])
   const written = [
     { name: files.key, text: await formatKey(key), mode: 0o600 },
     { name: files.certificate, text: chain.map((certificate) => certificate.toString()).join(''), mode: 0o644 },
   ]
-  const paths = options.dryRun ? written.map((file) => join(folder, file.name)) : await writeFiles(folder, written)
+  const paths = options.dryRun ? written.map((file) => join(folder, file.name)) : await writeOut(directory, folder, written)
   const described = chain.map((certificate) => describeCertificate(certificate))
   printResult(options, { certificates: described, files: paths, ...(options.dryRun && { dryRun: true }) }, [
     ...described.flatMap((certificate, index) => [...(index > 0 ? [''] : []), ...formatDescription(certificate)]),

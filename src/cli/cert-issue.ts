@@ -10,11 +10,12 @@ import { formatKey } from '../pki/key-file.ts'
 import { makeKey, parseKeyKind } from '../pki/key-kind.ts'
 import { type LeafRequest, planLeaf } from '../pki/leaf-certificate.ts'
 import { parseCertificateNames } from '../pki/names.ts'
-import { refuseExisting, writeFiles } from '../pki/new-files.ts'
+import { refuseExisting } from '../pki/new-files.ts'
 import { addNames } from './cert-add.ts'
 import { type IssueOptions, notes, printIssued, withAuthority, withPair } from './cert-signing.ts'
 import { withPassphrase } from './passphrase-input.ts'
 import { locatePki, parseDays, printResult, withPki } from './pki-folder.ts'
+import { writeOut } from './write-out.ts'
 
 const EXAMPLES = `
 Examples:
@@ -84,6 +85,6 @@ async function issuePair(name: string, wanted: Pick<LeafRequest, 'profile' | 'na
   await withAuthority(directory, options, async (opened) => {
     const issued = await opened.issue(leaf)
     const material = { certificate: chainOf(opened, issued.certificate), key: await formatKey(key), authorities: opened.bundle }
-    printIssued(options, issued, await writeFiles(folder, filesOf(files, material)))
+    printIssued(options, issued, await writeOut(directory, folder, filesOf(files, material)))
   })
 }

@@ -7,10 +7,12 @@ import { type CertificatePair, findEntry, findPair, getPair, isDue, pairFolders,
 import { certificateNames } from '../pki/certificate-parts.ts'
 import { keyKindOf, makeKey } from '../pki/key-kind.ts'
 import { type LedgerEntry, type RevocationReason, revocationReasons } from '../pki/ledger.ts'
+import { asStarted } from '../volume/owner.ts'
 import { notes, type SigningOptions, withAuthority } from './cert-signing.ts'
 import { formatField, formatNames } from './certificate-description.ts'
 import { withPassphrase } from './passphrase-input.ts'
 import { locatePki, type PkiOptions, printResult, withPki } from './pki-folder.ts'
+import { writeOut } from './write-out.ts'
 
 interface RenewOptions extends SigningOptions {
   readonly all?: boolean
@@ -70,7 +72,7 @@ async function renewNamed(name: string | undefined, options: RenewOptions): Prom
   await withAuthority(directory, options, async (authority) => {
     const chosen = pairs.flatMap((pair) => (isChosen(authority, pair, options) ? [{ pair, entry: findEntry(authority, pair) }] : []))
     const renewed = []
-    for (const each of chosen) renewed.push(options.dryRun ? describePair(each.pair) : await renewOne(authority, each.pair, each.entry, options))
+    for (const each of chosen) renewed.push(options.dryRun ? describePair(each.pair) : await renewOne(directory, authority, each, options))
     const verb = options.dryRun ? 'would renew' : 'renewed'
     const lines = renewed.flatMap(({ names, notAfter, files, warnings }) => [
       `${verb} ${formatNames(names)}: ${options.dryRun ? 'it ends' : 'good until'} ${notAfter.slice(0, 10)}`,
@@ -89,12 +91,17 @@ function isChosen(authority: Authority, { certificate }: CertificatePair, { all,
 }
 
 async function choosePairs(directory: string, name: string | undefined, { all, due, out }: RenewOptions): Promise<CertificatePair[]> {
-  if (out !== undefined) return [await getPair(resolve(out))]
+  if (out !== undefined) return [await asStarted(() => getPair(resolve(out)))]
   if (name !== undefined) return [await getPair(name === 'server' ? join(directory, 'server') : join(directory, 'issued', fileNameOf(name)))]
   if (!all && !due)
     throw new CertificateError('which certificate?', { hint: 'give a name, --out DIR, --due or --all; "lacre cert list" shows what was issued' })
   const pairs = await Promise.all((await pairFolders(directory)).map(findPair))
   return pairs.filter((pair) => pair !== undefined)
+}
+
+interface Chosen {
+  readonly pair: CertificatePair
+  readonly entry: LedgerEntry
 }
 
 interface Renewed {
@@ -105,8 +112,9 @@ interface Renewed {
   readonly warnings: readonly string[]
 }
 
-async function renewOne(authority: Authority, pair: CertificatePair, entry: LedgerEntry, { rekey }: RenewOptions): Promise<Renewed> {
-  const { issued, paths } = await renewPair(authority, pair, { entry, ...(rekey && { makeKey: () => makeKey(keyKindOf(pair.key)) }) })
+async function renewOne(directory: string, authority: Authority, { pair, entry }: Chosen, { rekey }: RenewOptions): Promise<Renewed> {
+  const { issued, files } = await renewPair(authority, pair, { entry, ...(rekey && { makeKey: () => makeKey(keyKindOf(pair.key)) }) })
+  const paths = await writeOut(directory, pair.folder, files)
   const { names, serial, notAfter } = issued.entry
   return { names, serial, notAfter: notAfter.toISOString(), files: paths, warnings: issued.warnings }
 }

@@ -17,6 +17,7 @@ import { notes, type PairOptions, printIssued, type SigningOptions, withAuthorit
 import { formatField } from './certificate-description.ts'
 import { withPassphrase } from './passphrase-input.ts'
 import { locatePki, parseDays, printResult, withPki } from './pki-folder.ts'
+import { writeOut } from './write-out.ts'
 
 interface SignOptions extends SigningOptions {
   readonly profile: 'server' | 'client'
@@ -141,8 +142,8 @@ function parseWanted(texts: readonly string[], { ip = [], subject }: PairOptions
 }
 
 async function signRequest(path: string, options: SignOptions): Promise<void> {
-  const directory = await locatePki(options)
   const request = parseRequest(await readRequest(path), path)
+  const directory = await locatePki(options)
   const target = resolve(options.out ?? join(dirname(path), `${basename(path).replace(/\.(?:csr|req|pem|der)$/, '')}.crt`))
   if (!options.force) refuseExisting(dirname(target), [basename(target)])
   const warnings = [...nameWarnings(request.names), ...ignoredWarning(request)]
@@ -153,7 +154,7 @@ async function signRequest(path: string, options: SignOptions): Promise<void> {
   await withAuthority(directory, options, async (authority) => {
     const issued = await authority.sign(request, options.profile, options.days)
     const text = chainOf(authority, issued.certificate)
-    const paths = await writeFiles(dirname(target), [{ name: basename(target), text, mode: 0o644 }])
+    const paths = await writeOut(directory, dirname(target), [{ name: basename(target), text, mode: 0o644 }])
     printIssued(options, { ...issued, warnings: [...issued.warnings, ...ignoredWarning(request)] }, paths)
   })
 }

@@ -12,7 +12,7 @@ import { formatKey, readKeyFile } from './key-file.ts'
 import { DAY_MS } from './leaf-certificate.ts'
 import type { LedgerEntry } from './ledger.ts'
 import { type CertificateName, parseCertificateNames } from './names.ts'
-import { writeFiles } from './new-files.ts'
+import type { NewFile } from './new-files.ts'
 import { isCertificate, isPrivateKey, readPem } from './pem.ts'
 
 const SERVER_AUTH = '1.3.6.1.5.5.7.3.1' // RFC 5280, 4.2.1.12
@@ -70,9 +70,9 @@ export interface Renewal {
   readonly makeKey?: () => Promise<KeyObject>
 }
 
-/** Signs the certificate of a pair again, for as long as before, and writes it where it was. What was there is kept beside. */
-export async function renewPair(authority: Authority, pair: CertificatePair, renewal: Renewal): Promise<{ issued: Issued; paths: string[] }> {
-  const { certificate, folder } = pair
+/** Signs the certificate of a pair again, for as long as before: what is to be written in its place. */
+export async function renewPair(authority: Authority, pair: CertificatePair, renewal: Renewal): Promise<{ issued: Issued; files: NewFile[] }> {
+  const { certificate } = pair
   const key = renewal.makeKey ? await renewal.makeKey() : pair.key
   const issued = await authority.issue({
     profile: renewal.entry.profile === 'client' ? 'client' : 'server',
@@ -83,8 +83,7 @@ export async function renewPair(authority: Authority, pair: CertificatePair, ren
   })
   const chain = chainOf(authority, issued.certificate)
   const keyFile = renewal.makeKey ? [{ name: basename(pair.keyPath), text: await formatKey(key), mode: 0o600 }] : []
-  const paths = await writeFiles(folder, [...keyFile, { name: basename(pair.certificatePath), text: chain, mode: 0o644 }])
-  return { issued, paths }
+  return { issued, files: [...keyFile, { name: basename(pair.certificatePath), text: chain, mode: 0o644 }] }
 }
 
 /** PEM for a server: its own certificate, then that of the CA where it is no root. */

@@ -21,6 +21,17 @@ export function actAs(owner: Owner | undefined): void {
   if (owner) process.seteuid?.(owner.uid)
 }
 
+/** Does something as who we started as, in the midst of acting as another: with files that are none of the volume's. */
+export async function asStarted<T>(work: () => Promise<T>): Promise<T> {
+  const [uid, gid] = [process.geteuid?.() ?? 0, process.getegid?.() ?? 0]
+  actAs(undefined)
+  try {
+    return await work()
+  } finally {
+    actAs(uid === 0 ? undefined : { uid, gid })
+  }
+}
+
 /** Gives up root for ever. */
 export function becomeForGood(owner: Owner | undefined): void {
   if (!owner) return

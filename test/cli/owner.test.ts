@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { chmodSync, chownSync, mkdirSync, readFileSync, statSync } from 'node:fs'
+import { chmodSync, chownSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { readdir, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -119,3 +119,22 @@ function isFree(port: number): Promise<boolean> {
     server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
   })
 }
+
+test("certificates for somewhere else are root's, and all in the volume its owner's", { skip }, async () => {
+  await using place = await foreignVolume()
+  const [own, phrase] = [join(place.folder, 'certs.d'), join(place.folder, 'phrase')]
+  mkdirSync(own, { mode: 0o700 }) // nobody but root may look in
+  writeFileSync(phrase, 'right\n', { mode: 0o600 })
+  for (const line of [
+    ['ca', 'init', '--passphrase-file', phrase],
+    ['cert', 'issue', 'server', 'registry.test', '--passphrase-file', phrase],
+    ['cert', 'issue', 'client', 'alice', '--passphrase-file', phrase, '--out', join(own, 'alice')],
+    ['cert', 'export', 'docker-client', '--from', join(own, 'alice'), '--to', join(own, 'registry.test')],
+    ['cert', 'renew', '--out', join(own, 'alice'), '--passphrase-file', phrase],
+  ]) {
+    const { status, stderr } = await lacre([...line, '--data', place.data])
+    assert.equal(status, 0, stderr)
+  }
+  assert.deepEqual(await strangers(place), [])
+  for (const path of await readdir(own, { recursive: true })) assert.equal(statSync(join(own, path)).uid, 0, path)
+})
