@@ -24,13 +24,13 @@ Bundles:
   server          server.crt server.key
   client          client.crt client.key ca.crt
   trust           ca.crt
-  docker-client   ca.crt client.cert client.key    for /etc/docker/certs.d/HOST:PORT
-  docker-daemon   ca.pem server-cert.pem server-key.pem    for dockerd --tlsverify
-  docker-cli      ca.pem cert.pem key.pem    for ~/.docker
+  docker-client   ca.crt client.cert client.key  for docker's certs.d/HOST:PORT
+  docker-daemon   ca.pem server-cert.pem server-key.pem  for dockerd --tlsverify
+  docker-cli      ca.pem cert.pem key.pem  for ~/.docker
 
 Examples:
   lacre cert export server --to certs
-  lacre cert export docker-client alice --to /etc/docker/certs.d/registry.intranet
+  lacre cert export docker-client alice --to /etc/docker/certs.d/r.intranet
   lacre cert export trust --to for-everybody
 
 No bundle ever holds the key of the CA.`

@@ -23,12 +23,12 @@ interface ImportOptions extends PkiOptions, PassphraseOptions {
 
 const EXAMPLES = `
 Examples:
-  lacre cert import --cert registry.crt --key server.key --chain intermediate.pem
+  lacre cert import --cert mine.crt --key server.key --chain intermediate.pem
   lacre cert import --cert domain.crt --key domain.key --out certs
 
-The files are checked, put in the order that servers must send them in, and written
-as server.crt and server.key. To serve them, name both in the configuration, or in
-REGISTRY_HTTP_TLS_CERTIFICATE and REGISTRY_HTTP_TLS_KEY.`
+The certificates are put in the order that servers must send them in, and all is
+written as server.crt and server.key. To serve them, name both in the
+configuration, or in REGISTRY_HTTP_TLS_CERTIFICATE and REGISTRY_HTTP_TLS_KEY.`
 
 /** `lacre cert import`: what another CA has issued, checked and put in order. */
 export function importCommand(data: string): Command {

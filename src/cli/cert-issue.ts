@@ -21,9 +21,9 @@ const EXAMPLES = `
 Examples:
   lacre cert issue server registry.intranet 192.0.2.10
   lacre cert issue server registry.intranet,registry --ip 192.0.2.10 --out certs
-  lacre cert issue server --add registry2.intranet     the registry's own, one more
+  lacre cert issue server --add mirror.intranet     the registry's own, one more
   lacre cert issue client alice --out alice-laptop
-  lacre cert issue server registry.intranet --pki /out --names certstrap --out /out
+  lacre cert issue server r.intranet --pki /out --out /out --names certstrap
 
 Without --out the files are in issued/NAME in the folder of the CA.`
 

@@ -29,19 +29,19 @@ const RENEW_EXAMPLES = `
 Examples:
   lacre cert renew registry.intranet
   lacre cert renew alice --rekey
-  lacre cert renew --due --json            for a timer: what has lived two thirds
+  lacre cert renew --due --json           for a timer: what has lived two thirds
   lacre cert renew --out /etc/registry/certs
 
-Key, names and subject stay, and the files are written where they were. A running
-"lacre up" renews its own certificate by itself.`
+Key, names and subject stay, and the files are written where they were.
+A running "lacre up" renews its own certificate by itself.`
 
 const REVOKE_EXAMPLES = `
 Examples:
   lacre cert revoke alice --reason keyCompromise
   lacre cert revoke 6ff6ac3be9155bd484c5df50876316b7
 
-A running registry refuses the certificate from its next request on; others need the
-new list, crl.pem.`
+A running registry refuses the certificate from its next request on; others need
+the new list, crl.pem.`
 
 /** `lacre cert renew`, `revoke` and `list`: what was issued, and its later life. */
 export function keepCommands(data: string): Command[] {

@@ -33,8 +33,8 @@ Examples:
   lacre cert self-signed registry.mydom.com --out certs --names openssl
   lacre cert self-signed localhost registry --ip 192.168.56.200 --key rsa:4096
 
-Each client must be given the certificate itself, and again whenever it is renewed:
-"lacre up", or a CA, spares that.`
+Each client must be given the certificate itself, and again whenever it is
+renewed: "lacre up", or a CA, spares that.`
 
 const REQUEST_EXAMPLES = `
 Examples:
