@@ -1,14 +1,15 @@
-import { existsSync } from 'node:fs'
+import { existsSync, realpathSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import type { Acme } from './acme.ts'
 import type { Config } from './config/schema.ts'
 import { TlsFiles } from './http/tls-files.ts'
 import type { Metrics } from './observability/metrics.ts'
-import { authorityPaths } from './pki/authority-files.ts'
+import { authorityPaths, serverPaths } from './pki/authority-files.ts'
 import type { Problem } from './pki/certificate-problems.ts'
 import type { OwnRenewal, RenewalStatus } from './pki/own-renewal.ts'
 import { refuseProblems } from './pki/server-certificate.ts'
+import type { RenewalPlace } from './renewal.ts'
 import { STATE } from './volume/layout.ts'
 import type { Owner } from './volume/owner.ts'
 
@@ -55,7 +56,8 @@ export async function openCertificates(config: Config, edge: Edge, { owner, isSt
   const tls = await openTls(config, edge, acme)
   if (isStrict && tls) refuseProblems(tls.current().problems)
   const reload = async () => tls?.look()
-  const renewal = await findRenewal(config, edge, authorityFolder, reload)
+  const served = acme ? undefined : config.http.tls.certificate
+  const renewal = await findRenewal(config, edge, { directory: authorityFolder, isServed: isSame(served, serverPaths(authorityFolder).certificate), reload })
   const problems = () => [tls, acme, renewal].flatMap((part) => part?.problems() ?? [])
   return {
     tls,
@@ -84,9 +86,14 @@ async function findAcme(config: Config, edge: Edge, owner: Owner | undefined): P
 }
 
 /** Loads what it needs only where there is a CA of our own, and its folder may be written to. */
-async function findRenewal(config: Config, edge: Edge, directory: string, reload: () => Promise<void>): Promise<OwnRenewal | undefined> {
-  if (config.storage.maintenance.readonly.enabled || !existsSync(authorityPaths(directory).certificate)) return undefined
-  return (await import('./renewal.ts')).openRenewal(config.lacre.pki, edge, { directory, reload })
+async function findRenewal(config: Config, edge: Edge, place: RenewalPlace): Promise<OwnRenewal | undefined> {
+  if (config.storage.maintenance.readonly.enabled || !existsSync(authorityPaths(place.directory).certificate)) return undefined
+  return (await import('./renewal.ts')).openRenewal(config.lacre.pki, edge, place)
+}
+
+/** Whether two paths lead to one file. */
+function isSame(path: string | undefined, other: string): boolean {
+  return path !== undefined && existsSync(path) && existsSync(other) && realpathSync(path) === realpathSync(other)
 }
 
 async function openTls(config: Config, { log, metrics }: Edge, acme: Acme | undefined): Promise<TlsFiles | undefined> {

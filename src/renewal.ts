@@ -11,9 +11,11 @@ interface Edge {
   readonly metrics: Metrics
 }
 
-interface Place {
+export interface RenewalPlace {
   /** The folder of the CA. */
   readonly directory: string
+  /** Whether the certificate beside the CA is the one that is served. */
+  readonly isServed: boolean
   /** Called when there is a new certificate. */
   readonly reload: () => Promise<void>
 }
@@ -23,11 +25,15 @@ interface Place {
  *
  * @throws Error with a `hint` if the file of the CA key's passphrase cannot be read.
  */
-export async function openRenewal({ online, passphrasefile }: Config['lacre']['pki'], edge: Edge, { directory, reload }: Place): Promise<OwnRenewal> {
+export async function openRenewal(
+  { online, passphrasefile }: Config['lacre']['pki'],
+  edge: Edge,
+  { directory, isServed, reload }: RenewalPlace,
+): Promise<OwnRenewal> {
   const passphrase = online ? await findPassphrase(passphrasefile) : undefined
   const openLedger = () => openCertificateLedger(authorityPaths(directory).ledger)
   const askPassphrase = async (_path: string, attempt: number) => (attempt === 1 ? passphrase : undefined)
-  const options = { directory, openLedger, isOnline: online, ...(passphrase !== undefined && { askPassphrase }) }
+  const options = { directory, openLedger, isOnline: online, isServed, ...(passphrase !== undefined && { askPassphrase }) }
   return new OwnRenewal(options, report(edge, reload))
 }
 

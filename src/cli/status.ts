@@ -4,11 +4,10 @@ import { Command } from 'commander'
 import { listAccounts } from '../access/accounts.ts'
 import type { ServerStatus } from '../app.ts'
 import { loadConfig } from '../config/load.ts'
-import { authorityPaths } from '../pki/authority-files.ts'
+import { authorityPaths, serverPaths } from '../pki/authority-files.ts'
 import { readCertificates } from '../pki/certificate-files.ts'
 import { findOwnCertificates, type KeyPlace, serverDueAt } from '../pki/own-certificates.ts'
 import type { RenewalStatus } from '../pki/own-renewal.ts'
-import { serverPaths } from '../pki/self-made.ts'
 import { STATE, V2 } from '../volume/layout.ts'
 import { actAs, findForeignOwner } from '../volume/owner.ts'
 import { findServer, NoRegistryError } from './admin-client.ts'
@@ -87,13 +86,13 @@ async function readStatus({ root, ...places }: Places): Promise<Status> {
   actAs(findForeignOwner(root))
   const directory = join(root, STATE, 'pki')
   const users = running ? running.users : places.users
-  const certificate = (running ? running.certificates.path : places.certificate) ?? serverPaths(directory).certificate
+  const certificate = running ? running.certificates.path : (places.certificate ?? serverPaths(directory).certificate)
   return {
     data: root,
     images: join(root, V2),
     ...(running && { server: { url: running.url, addresses: running.addresses, startedAt: running.startedAt } }),
     ...(users !== undefined && { users: { path: users, ...(await countAccounts(users)) } }),
-    ...(existsSync(certificate) && { certificate: await readCertificate(certificate, directory, running?.certificates.renewal) }),
+    ...(certificate !== undefined && existsSync(certificate) && { certificate: await readCertificate(certificate, directory, running?.certificates.renewal) }),
     ...(await readAuthority(directory)),
     warnings: running?.certificates.problems ?? [],
   }
@@ -172,7 +171,7 @@ function certificateLines({ path, names, notAfter, daysLeft, nextRenewal, lastFa
     `for ${formatNames(names)}`,
     life(daysLeft, notAfter),
     ...(nextRenewal ? [isServing ? `the server renews it on ${day(nextRenewal)}` : `due on ${day(nextRenewal)}: a server that runs renews it`] : []),
-    ...(lastFailure ? [`failed at ${minute(lastFailure.at)}: ${lastFailure.message}`, `next try ${minute(lastFailure.retryAt)}`] : []),
+    ...(lastFailure ? [`the ${lastFailure.what} could not be renewed at ${minute(lastFailure.at)}; next try ${minute(lastFailure.retryAt)}`] : []),
   ]
 }
 

@@ -22,6 +22,12 @@ export function authorityPaths(directory: string) {
   }
 }
 
+/** Where the server's own certificate and key are. */
+export function serverPaths(directory: string) {
+  const folder = join(directory, 'server')
+  return { folder, certificate: join(folder, 'server.crt'), key: join(folder, 'server.key'), remembered: join(folder, 'added-names') }
+}
+
 /** Paths of a CA's certificate and key. */
 export interface AuthorityPair {
   readonly folder: string

@@ -1,10 +1,9 @@
 import type { X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { authorityPaths, findAuthorityCertificate, findText, parseCertificate } from './authority-files.ts'
+import { authorityPaths, findAuthorityCertificate, findText, parseCertificate, serverPaths } from './authority-files.ts'
 import { DAY_MS } from './leaf-certificate.ts'
 import { isEncrypted, isPrivateKey, parsePem } from './pem.ts'
 import { parseRevokedCertificates, type RevokedCertificates } from './revoked-certificates.ts'
-import { serverPaths } from './self-made.ts'
 
 /** Where the key of the CA is: here, here but encrypted, or elsewhere. */
 export type KeyPlace = 'online' | 'encrypted' | 'offline'

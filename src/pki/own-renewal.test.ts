@@ -52,7 +52,11 @@ class Stage implements AsyncDisposable {
       seen: () => undefined,
     }
     const world = { now: () => this.now, sleep: async () => undefined }
-    return new OwnRenewal({ directory: this.directory, openLedger: () => openLedger(this.directory), isOnline: true, ...options }, report, world)
+    return new OwnRenewal(
+      { directory: this.directory, openLedger: () => openLedger(this.directory), isOnline: true, isServed: true, ...options },
+      report,
+      world,
+    )
   }
 
   async server(): Promise<X509Certificate> {
@@ -192,6 +196,15 @@ test('a certificate of a CA that was replaced is issued anew at once', async () 
   stage.events.length = 0
   await stage.renewal().step()
   assert.deepEqual(stage.events, ['certificate renewed', 'revocation list renewed'])
+})
+
+test('a certificate that is not served is left alone, and nobody is told of its end', async () => {
+  await using stage = await Stage.set()
+  const renewal = stage.renewal({ isServed: false })
+  const first = await stage.server()
+  await stage.live(renewal, 80)
+  assert.equal((await stage.server()).fingerprint256, first.fingerprint256)
+  assert.deepEqual([[...new Set(stage.events)], idsOf(renewal), renewal.status()], [['revocation list renewed'], [], { canRenew: true }])
 })
 
 test('without a CA there is nothing to do', async () => {

@@ -15,6 +15,8 @@ export interface OwnRenewalOptions {
   readonly openLedger: () => Ledger
   /** Whether this server may use the CA key. */
   readonly isOnline: boolean
+  /** Whether the certificate beside the CA is the one that is served; else it is left alone. */
+  readonly isServed: boolean
   /** Tells the passphrase of an encrypted CA key; without it such a key is of no use here. */
   readonly askPassphrase?: AskPassphrase | undefined
 }
@@ -145,7 +147,8 @@ export class OwnRenewal {
   /** Reads what there is, since commands work in the same folder. */
   async #look(): Promise<void> {
     try {
-      this.#seen = await findOwnCertificates(this.#options.directory)
+      const found = await findOwnCertificates(this.#options.directory)
+      this.#seen = found && !this.#options.isServed ? { ...found, server: undefined } : found
       if (this.#seen) this.#report.seen(this.#seen)
     } catch (error) {
       this.#fail('certificate', error as Error)

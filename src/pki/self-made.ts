@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { type Authority, type AuthorityOptions, createAuthority, openAuthority } from './authority.ts'
-import { authorityPaths, findText, parseCertificate, parseOr } from './authority-files.ts'
+import { authorityPaths, findText, parseCertificate, parseOr, serverPaths } from './authority-files.ts'
 import { CertificateError } from './certificate-error.ts'
 import { chainOf } from './certificate-pair.ts'
 import { certificateNames, readNames, readSubject } from './certificate-parts.ts'
@@ -86,12 +86,6 @@ export async function renewServerCertificate(options: AuthorityOptions): Promise
     const wanted = { directory: options.directory, names: readNames(leaf), subject: readSubject(leaf), now: (options.now ?? Date.now)() }
     return issueLeaf(authority, pen, await ensureServerKey(paths), wanted)
   })
-}
-
-/** Where the server's own certificate and key are. */
-export function serverPaths(directory: string) {
-  const folder = join(directory, 'server')
-  return { folder, certificate: join(folder, 'server.crt'), key: join(folder, 'server.key'), remembered: join(folder, 'added-names') }
 }
 
 /** What the server's certificate must be. */
