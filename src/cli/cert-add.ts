@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path'
 import { fileNameOf } from '../pki/bundles.ts'
-import { findEntry, getPair, namesOf, renewPair } from '../pki/certificate-pair.ts'
+import { choosePair, findEntry, getPairs, namesOf, renewPair } from '../pki/certificate-pair.ts'
 import { parseCertificateNames } from '../pki/names.ts'
 import { rememberNames } from '../pki/self-made.ts'
 import { asStarted } from '../volume/owner.ts'
@@ -13,7 +13,10 @@ export async function addNames(named: readonly string[], added: readonly string[
   const directory = await locatePki(options)
   const own = join(directory, 'server')
   const folder = options.out === undefined ? (named[0] === undefined ? own : join(directory, 'issued', fileNameOf(named[0]))) : resolve(options.out)
-  const pair = await asStarted(() => getPair(folder))
+  const pair = choosePair(await asStarted(() => getPairs(folder)), {
+    profile: 'server',
+    ...(options.out !== undefined && named[0] !== undefined && { name: named[0] }),
+  })
   const more = parseCertificateNames([...named, ...added, ...(options.ip ?? [])])
   const names = unique([...namesOf(pair.certificate), ...more])
   await withAuthority(directory, options, async (authority) => {

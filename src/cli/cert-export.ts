@@ -4,8 +4,7 @@ import { join, resolve } from 'node:path'
 import { Argument, Command } from 'commander'
 import { authorityPaths, readAuthorityCertificate } from '../pki/authority-files.ts'
 import { type BundleName, bundleFiles, bundleNames, bundleProfiles, fileNameOf, type Material } from '../pki/bundles.ts'
-import { CertificateError } from '../pki/certificate-error.ts'
-import { type CertificatePair, findPair, getPair, isForClients, pairFolders } from '../pki/certificate-pair.ts'
+import { type CertificatePair, choosePair, findPairs, getPairs, pairFolders } from '../pki/certificate-pair.ts'
 import { refuseExisting } from '../pki/new-files.ts'
 import { asStarted } from '../volume/owner.ts'
 import { formatField } from './certificate-description.ts'
@@ -70,7 +69,7 @@ async function readMaterial(directory: string, bundle: BundleName, name: string 
   const profile = bundleProfiles[bundle]
   if (!profile) return { certificate: '', authorities }
   return asStarted(async () => {
-    const pair = await choosePair(directory, profile, name, options)
+    const pair = await findMeant(directory, profile, name, options)
     return { certificate: await readFile(pair.certificatePath, 'utf8'), key: await readFile(pair.keyPath, 'utf8'), authorities }
   })
 }
@@ -81,14 +80,9 @@ async function readTrust(directory: string): Promise<string> {
   return (await readAuthorityCertificate(paths)).toString()
 }
 
-async function choosePair(directory: string, profile: 'server' | 'client', name: string | undefined, { from }: ExportOptions): Promise<CertificatePair> {
-  if (from !== undefined) return getPair(resolve(from))
-  if (name !== undefined) return getPair(join(directory, 'issued', fileNameOf(name)))
-  const all = (await Promise.all((await pairFolders(directory)).map(findPair))).filter((pair) => pair !== undefined)
-  const pairs = all.filter(({ certificate }) => isForClients(certificate) === (profile === 'client'))
-  const [first, second] = pairs
-  if (first && (!second || (profile === 'server' && first.folder === join(directory, 'server')))) return first
-  throw new CertificateError(first ? `there are several certificates for a ${profile}` : `there is no certificate for a ${profile}`, {
-    hint: first ? 'say which one: lacre cert export BUNDLE NAME --to DIR' : `make one: lacre cert issue ${profile} NAME`,
-  })
+async function findMeant(directory: string, profile: 'server' | 'client', name: string | undefined, { from }: ExportOptions): Promise<CertificatePair> {
+  if (from !== undefined) return choosePair(await getPairs(resolve(from)), { profile, ...(name !== undefined && { name }) })
+  if (name !== undefined) return choosePair(await getPairs(join(directory, 'issued', fileNameOf(name))), { profile })
+  const own = profile === 'server' ? await findPairs(join(directory, 'server')) : []
+  return choosePair(own.length > 0 ? own : (await Promise.all((await pairFolders(directory)).map(findPairs))).flat(), { profile })
 }

@@ -3,7 +3,7 @@ import { Command, Option } from 'commander'
 import type { Authority } from '../pki/authority.ts'
 import { fileNameOf } from '../pki/bundles.ts'
 import { CertificateError } from '../pki/certificate-error.ts'
-import { type CertificatePair, findEntry, findPair, getPair, isDue, pairFolders, renewPair } from '../pki/certificate-pair.ts'
+import { type CertificatePair, choosePair, findEntry, findPairs, getPairs, isDue, pairFolders, renewPair } from '../pki/certificate-pair.ts'
 import { certificateNames } from '../pki/certificate-parts.ts'
 import { keyKindOf, makeKey } from '../pki/key-kind.ts'
 import { type LedgerEntry, type RevocationReason, revocationReasons } from '../pki/ledger.ts'
@@ -91,12 +91,11 @@ function isChosen(authority: Authority, { certificate }: CertificatePair, { all,
 }
 
 async function choosePairs(directory: string, name: string | undefined, { all, due, out }: RenewOptions): Promise<CertificatePair[]> {
-  if (out !== undefined) return [await asStarted(() => getPair(resolve(out)))]
-  if (name !== undefined) return [await getPair(name === 'server' ? join(directory, 'server') : join(directory, 'issued', fileNameOf(name)))]
+  if (out !== undefined) return [choosePair(await asStarted(() => getPairs(resolve(out))), name === undefined ? {} : { name })]
+  if (name !== undefined) return getPairs(name === 'server' ? join(directory, 'server') : join(directory, 'issued', fileNameOf(name)))
   if (!all && !due)
     throw new CertificateError('which certificate?', { hint: 'give a name, --out DIR, --due or --all; "lacre cert list" shows what was issued' })
-  const pairs = await Promise.all((await pairFolders(directory)).map(findPair))
-  return pairs.filter((pair) => pair !== undefined)
+  return (await Promise.all((await pairFolders(directory)).map(findPairs))).flat()
 }
 
 interface Chosen {

@@ -2,7 +2,7 @@ import { createPublicKey, type KeyObject, type X509Certificate } from 'node:cryp
 import { readdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { Authority, Issued } from './authority.ts'
-import { checkPair } from './bundles.ts'
+import { checkPair, fileNameOf } from './bundles.ts'
 import { isSame, isSelfSigned } from './certificate-chain.ts'
 import { CertificateError } from './certificate-error.ts'
 import { readCertificates } from './certificate-files.ts'
@@ -27,31 +27,56 @@ export interface CertificatePair {
   readonly key: KeyObject
 }
 
-/** The pair in a folder; a CA that lies beside is none. `undefined` where there is none. */
-export async function findPair(folder: string): Promise<CertificatePair | undefined> {
+/** The pairs in a folder; a CA that lies beside is none. */
+export async function findPairs(folder: string): Promise<CertificatePair[]> {
   const names = await candidates(folder)
   const keys = await readEach(names, async (name) => ({ keyPath: join(folder, name), key: await readKeyFile(join(folder, name)) }))
   const certificates = await readEach(names, async (name) => ({
     certificatePath: join(folder, name),
     certificate: (await readCertificates(join(folder, name)))[0],
   }))
-  for (const found of certificates.filter(({ certificate }) => !certificate.ca || hasNames(certificate))) {
+  return certificates.flatMap((found) => {
+    if (found.certificate.ca && !hasNames(found.certificate)) return []
     const own = keys.find(({ key }) => found.certificate.checkPrivateKey(key))
-    if (own) return { folder, ...found, ...own }
-  }
-  return undefined
+    return own ? [{ folder, ...found, ...own }] : []
+  })
 }
 
 /** @throws CertificateError if there is none; what lies there and is no pair is explained. */
-export async function getPair(folder: string): Promise<CertificatePair> {
-  const pair = await findPair(folder)
-  if (pair) return pair
+export async function getPairs(folder: string): Promise<CertificatePair[]> {
+  const pairs = await findPairs(folder)
+  if (pairs.length > 0) return pairs
   const blocks = (await readEach(await candidates(folder), (name) => readPem(join(folder, name), 'pair'))).flat()
   const [certificate, key] = [blocks.find(isCertificate), blocks.find(isPrivateKey)]
   if (certificate && key) checkPair(certificate.text, key.text, folder)
   throw new CertificateError(`there is no certificate with its key in ${folder}`, {
-    hint: '"lacre cert list" shows what was issued; name the folder with --out DIR if it is elsewhere',
+    hint: '"lacre cert list" shows what was issued; name the folder with --out DIR or --from DIR if it is elsewhere',
   })
+}
+
+/** The one pair of some that is meant. @throws CertificateError if it is none of them, or several are as good. */
+export function choosePair(pairs: readonly CertificatePair[], { name, profile }: { name?: string; profile?: 'server' | 'client' }): CertificatePair {
+  const suiting = profile ? pairs.filter(({ certificate }) => suits(certificate, profile)) : pairs
+  const named = name === undefined ? suiting : suiting.filter((pair) => isNamed(pair, name))
+  const [first, second] = named
+  if (first && !second) return first
+  const paths = (first ? named : pairs).map(({ certificatePath }) => certificatePath).join(', ')
+  const wanted = `${profile ? ` for a ${profile}` : ''}${name === undefined ? '' : ` called ${name}`}`
+  if (first) throw new CertificateError(`there are several certificates${wanted}: ${paths}`, { hint: 'say which one by its NAME, or by its folder' })
+  throw new CertificateError(`there is no certificate${wanted}${pairs.length > 0 ? ` among ${paths}` : ''}`, {
+    hint: `make one: lacre cert issue ${profile ?? 'server'} NAME`,
+  })
+}
+
+function isNamed({ certificate, certificatePath }: CertificatePair, name: string): boolean {
+  const names = certificateNames(certificate).map((own) => own.replace(/^(?:dns|ip|uri):(?:lacre:account\/)?/, ''))
+  return names.includes(name) || basename(certificatePath).replace(/\.\w+$/, '') === fileNameOf(name)
+}
+
+/** Without an extended key usage, a certificate is for both. */
+function suits({ keyUsage }: X509Certificate, profile: 'server' | 'client'): boolean {
+  const purposes: readonly string[] = keyUsage ?? [] // @NOTE Node calls the extended key usage `keyUsage`
+  return purposes.length === 0 || purposes.includes(profile === 'client' ? CLIENT_AUTH : SERVER_AUTH)
 }
 
 /** The folders of a PKI that hold pairs: what was issued, and the server's own. */

@@ -171,6 +171,19 @@ describe('the traps of the documents', () => {
     )
   })
 
+  test('of several certificates in one folder the one that is named is taken, and none without a name', async () => {
+    const depot = join(folder, 'depot')
+    for (const name of ['a.test', 'b.test']) await ok('cert', 'issue', 'server', name, '--pki', pki, '--names', 'certstrap', '--out', depot)
+    const into = (name: string) => ['cert', 'export', 'server', '--pki', pki, '--from', depot, '--to', join(depot, name)]
+    refused(await lacre(into('none')), /there are several certificates for a server: .*a\.test\.crt, .*b\.test\.crt/)
+    await ok(...into('b'), 'b.test')
+    assert.equal(await readFile(join(depot, 'b/server.crt'), 'utf8'), await readFile(join(depot, 'b.test.crt'), 'utf8'))
+    refused(
+      await lacre(['cert', 'export', 'docker-client', '--pki', pki, '--from', depot, '--to', join(depot, 'c')]),
+      /there is no certificate for a client among/,
+    )
+  })
+
   test('a chain in the wrong order, with its root, is put right', async () => {
     const out = join(folder, 'imported')
     const issued = join(pki, 'issued/registry.test')
