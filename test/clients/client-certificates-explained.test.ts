@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { copyFile, mkdtemp, readFile, rename, rm, stat } from 'node:fs/promises'
+import { copyFile, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
+import { lacre } from '../cli/support/lacre.ts'
 import { type Authority, type Certificate, makeAuthority, makeClientCertificate, makeSignedCertificate, writeRevocationList } from './support/certificates.ts'
 import { type Clients, openClients, trust } from './support/clients.ts'
 import { type CommandResult, run, runOk } from './support/command.ts'
@@ -44,6 +45,9 @@ before(async () => {
     mallory: await makeClientCertificate(rogue, 'mallory'),
     web: await makeClientCertificate(authority, 'web', { purpose: 'serverAuth' }),
   }
+  await lacreOk('ca', 'init', '--no-passphrase')
+  await lacreOk('cert', 'issue', 'client', 'dora')
+  await lacreOk('ca', 'crl')
   server = await startServer()
   daemon = await startDockerDaemon(join(folder, 'docker'))
   containerd = await startContainerd(join(folder, 'containerd'))
@@ -60,16 +64,24 @@ after(async () => {
   await rm(folder, { recursive: true, force: true })
 })
 
+/** Runs a command of lacre on a CA of its own. */
+async function lacreOk(...args: string[]): Promise<void> {
+  const { status, stderr } = await lacre([...args, '--pki', pki()])
+  assert.equal(status, 0, stderr)
+}
+
+const pki = (): string => join(folder, 'pki')
+
 /** The client CAs are a file of their own, which a test exchanges. */
 const clientCas = (): string => join(folder, 'client-cas.pem')
 
 async function startServer(): Promise<RunningServer> {
   host = `${hostName}:${await freePort('::1')}`
-  await copyFile(certificate.ca, clientCas())
+  await writeFile(clientCas(), (await readFile(certificate.ca, 'utf8')) + (await readFile(join(pki(), 'ca/ca.crt'), 'utf8')))
   const identity = { cert: await readFile(people.alice.certificate, 'utf8'), key: await readFile(people.alice.key, 'utf8') }
   const environment = {
     REGISTRY_HTTP_TLS_CLIENTCAS: `[${clientCas()}]`,
-    REGISTRY_HTTP_TLS_CRLS: `[${await writeRevocationList(authority)}]`,
+    REGISTRY_HTTP_TLS_CRLS: `[${await writeRevocationList(authority)}, ${join(pki(), 'crl.pem')}]`,
     REGISTRY_HTTP_TLS_EXPLAIN: 'true',
   }
   const endpoint = { url: `https://${host}`, ca: certificate.caPem, user, password, ...identity }
@@ -129,6 +141,15 @@ test('a certificate that openssl revokes is refused to each program at once, and
   const said = await pullWithEach(people.bob)
   for (const [program, words] of Object.entries(forbidden(/CN=bob\\?" is revoked/))) assert.match(said[program] ?? '', words, program)
   assert.deepEqual(Object.values(await pullWithEach(people.alice)), ['ok', 'ok', 'ok', 'ok', 'ok'])
+})
+
+test('a certificate that lacre has issued is taken from each program, until lacre revokes it', async () => {
+  const [certificatePath, keyPath] = ['client.crt', 'client.key'].map((name) => join(pki(), 'issued/dora', name)) as [string, string]
+  const dora = { ...people.alice, certificate: certificatePath, key: keyPath }
+  assert.deepEqual(Object.values(await pullWithEach(dora)), ['ok', 'ok', 'ok', 'ok', 'ok'])
+  await lacreOk('cert', 'revoke', 'dora', '--reason', 'cessationOfOperation')
+  const said = await pullWithEach(dora)
+  for (const [program, words] of Object.entries(forbidden(/CN=dora\\?" is revoked/))) assert.match(said[program] ?? '', words, program)
 })
 
 /** A connection of `openssl s_client` that stays open. */
