@@ -75,7 +75,7 @@ async function openKey({ keyPath }: FoundAuthority, options: ImportOptions) {
     told = await ask(path, attempt)
     return told
   })
-  return { key, passphrase: told ?? (await obtainNewPassphrase(options)) }
+  return { key, passphrase: options.passphrase === false ? undefined : (told ?? (await obtainNewPassphrase(options))) }
 }
 
 interface Counts {

@@ -1,6 +1,7 @@
 import { createPublicKey } from 'node:crypto'
 import { join, resolve } from 'node:path'
 import { Command } from 'commander'
+import { parseAccountName } from '../access/account-name.ts'
 import { authorityPaths, readAuthorityCertificate } from '../pki/authority-files.ts'
 import { fileNameOf, filesOf, type PairNames, pairNames } from '../pki/bundles.ts'
 import { CertificateError } from '../pki/certificate-error.ts'
@@ -55,7 +56,7 @@ async function issueServer(texts: readonly string[], options: IssueOptions): Pro
 }
 
 async function issueClient(account: string, options: IssueOptions): Promise<void> {
-  await issuePair(account, { profile: 'client', names: [], account }, options)
+  await issuePair(account, { profile: 'client', names: [], account: parseAccountName(account) }, options)
 }
 
 async function issuePair(name: string, wanted: Pick<LeafRequest, 'profile' | 'names' | 'account'>, options: IssueOptions): Promise<void> {

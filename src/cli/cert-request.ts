@@ -2,6 +2,7 @@ import { createPublicKey, type KeyObject } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { Command, Option } from 'commander'
+import { parseAccountName } from '../access/account-name.ts'
 import { pairNames } from '../pki/bundles.ts'
 import { CertificateError } from '../pki/certificate-error.ts'
 import { chainOf } from '../pki/certificate-pair.ts'
@@ -9,7 +10,7 @@ import { type CertificateRequest, makeRequest, parseRequest } from '../pki/certi
 import { type DistinguishedName, findAttribute, parseSubject } from '../pki/distinguished-name.ts'
 import { formatKey } from '../pki/key-file.ts'
 import { makeKey, parseKeyKind } from '../pki/key-kind.ts'
-import { CLOCK_SKEW_MS, DAY_MS } from '../pki/leaf-certificate.ts'
+import { CLOCK_SKEW_MS, DAY_MS, type LeafRequest } from '../pki/leaf-certificate.ts'
 import { type CertificateName, nameWarnings, parseCertificateNames } from '../pki/names.ts'
 import { type NewFile, refuseExisting, writeFiles } from '../pki/new-files.ts'
 import { signCertificate } from '../pki/sign-certificate.ts'
@@ -21,6 +22,7 @@ import { writeOut } from './write-out.ts'
 
 interface SignOptions extends SigningOptions {
   readonly profile: 'server' | 'client'
+  readonly account?: string
   readonly days?: number
   readonly out?: string
   readonly force?: boolean
@@ -47,9 +49,10 @@ Send the .csr to the CA; the key stays here. What comes back goes with it into
 const SIGN_EXAMPLES = `
 Examples:
   lacre cert sign out/registry.intranet.csr --pki out
-  lacre cert sign laptop.csr --profile client --days 30
+  lacre cert sign laptop.csr --profile client --account alice --days 30
 
-The names are those of the request, and nothing else that it asks for.`
+The names of a server are those of the request; a client gets its account as its
+only name. Nothing else that a request asks for is given.`
 
 /** `lacre cert self-signed`, `request` and `sign`: certificates without a CA, of another's, and for others. */
 export function requestCommands(data: string): Command[] {
@@ -69,6 +72,7 @@ export function requestCommands(data: string): Command[] {
   const sign = withPassphrase(withPki(new Command('sign').description('sign the request of somebody who has a key'), data))
     .argument('<file>', 'the request, PEM or DER')
     .addOption(new Option('--profile <profile>', 'what the certificate is for').choices(['server', 'client']).default('server'))
+    .option('--account <name>', "a client's account (default: the CN of the request)")
     .option('--days <number>', 'how long it lasts (default: 90)', parseDays)
     .option('--out <file>', 'where the certificate goes (default: beside the request, .crt)')
     .option('--force', 'replace a file that is there, and keep it beside')
@@ -146,17 +150,27 @@ async function signRequest(path: string, options: SignOptions): Promise<void> {
   const directory = await locatePki(options)
   const target = resolve(options.out ?? join(dirname(path), `${basename(path).replace(/\.(?:csr|req|pem|der)$/, '')}.crt`))
   if (!options.force) refuseExisting(dirname(target), [basename(target)])
-  const warnings = [...nameWarnings(request.names), ...ignoredWarning(request)]
   if (options.dryRun) {
-    const names = request.names.map(({ value }) => value)
+    const warnings = [...nameWarnings(request.names), ...ignoredWarning(request)]
+    const names = options.profile === 'client' ? [`the account ${clientOf(request, options).account}`] : request.names.map(({ value }) => value)
     return printResult(options, { names, file: target, warnings, dryRun: true }, [`would sign for ${names.join(', ')}: ${target}`, ...notes(warnings)])
   }
   await withAuthority(directory, options, async (authority) => {
-    const issued = await authority.sign(request, options.profile, options.days)
+    const { profile, days } = options
+    const issued = profile === 'server' ? await authority.sign(request, profile, days) : await authority.issue(clientOf(request, options))
     const text = chainOf(authority, issued.certificate)
     const paths = await writeOut(directory, dirname(target), [{ name: basename(target), text, mode: 0o644 }])
     printIssued(options, { ...issued, warnings: [...issued.warnings, ...ignoredWarning(request)] }, paths)
   })
+}
+
+/** A client's certificate names one account, whatever its request names: who signs says which, or trusts the CN. */
+function clientOf({ subject, publicKey }: CertificateRequest, { account, days }: SignOptions): LeafRequest {
+  const named = account ?? findAttribute(subject, 'CN')
+  if (named === undefined)
+    throw new CertificateError('the request has no CN that could name an account', { hint: 'say whose requests they will be: --account NAME' })
+  const rest = subject.filter(({ type }) => type !== 'CN')
+  return { profile: 'client', names: [], subject: rest, publicKey, account: parseAccountName(named), ...(days !== undefined && { days }) }
 }
 
 function ignoredWarning({ ignored }: CertificateRequest): string[] {

@@ -104,7 +104,7 @@ export async function renewPair(authority: Authority, pair: CertificatePair, ren
     names: renewal.names ?? namesOf(certificate),
     subject: readSubject(certificate),
     publicKey: createPublicKey(key),
-    days: lifeDays(certificate),
+    ...lifeOf(authority, certificate),
   })
   const chain = chainOf(authority, issued.certificate)
   const keyFile = renewal.makeKey ? [{ name: basename(pair.keyPath), text: await formatKey(key), mode: 0o600 }] : []
@@ -145,8 +145,11 @@ export function isDue({ validFromDate, validToDate }: X509Certificate, now: numb
   return now >= from + ((until - from) * 2) / 3
 }
 
-function lifeDays({ validFromDate, validToDate }: X509Certificate): number {
-  return Math.max(1, Math.floor((validToDate.getTime() - validFromDate.getTime()) / DAY_MS))
+/** As long as before; the usual time where the end of a CA had cut it short. */
+function lifeOf(authority: Authority, { validFromDate, validToDate }: X509Certificate): { days?: number } {
+  const until = validToDate.getTime()
+  const isCut = authority.list().some(({ profile, notAfter }) => profile === 'authority' && notAfter.getTime() === until)
+  return isCut ? {} : { days: Math.max(1, Math.floor((until - validFromDate.getTime()) / DAY_MS)) }
 }
 
 async function candidates(folder: string): Promise<string[]> {

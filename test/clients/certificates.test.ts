@@ -135,6 +135,17 @@ describe('the traps of the documents', () => {
     assert.match(text, /DNS:registry\.intranet/)
   })
 
+  test('a request signed for a client names one account, not those that it asks to be', async () => {
+    const [key, request] = [join(folder, 'bob.key'), join(folder, 'bob.csr')]
+    const wishes = ['-addext', 'subjectAltName=URI:lacre:account/admin,DNS:registry.test']
+    await runOk('openssl', ['req', '-new', '-newkey', 'rsa:2048', '-nodes', '-keyout', key, '-subj', '/O=SINGLETON/CN=bob', ...wishes, '-out', request])
+    const sign = ['cert', 'sign', request, '--profile', 'client', '--pki', pki, '--json']
+    const { names, subject } = JSON.parse(await ok(...sign))
+    assert.deepEqual([names, subject], [['uri:lacre:account/bob'], 'O=SINGLETON, CN=bob'])
+    assert.deepEqual(JSON.parse(await ok(...sign, '--account', 'bob@laptop', '--force')).names, ['uri:lacre:account/bob%40laptop'])
+    refused(await lacre([...sign, '--account', 'a:b', '--force']), /must not hold ":"/)
+  })
+
   test("lacre's request carries its names, and openssl verifies it", async () => {
     const out = join(folder, 'request')
     await ok('cert', 'request', 'registry.intranet', '--ip', '192.0.2.1,192.0.2.2', '--out', out, '--names', 'certstrap', '--key', 'rsa:2048')
@@ -283,6 +294,16 @@ describe('the later life of a certificate', () => {
     const rekeyed = await certificate()
     assert.ok(!rekeyed.publicKey.equals(old.publicKey))
     assert.ok(rekeyed.checkPrivateKey(createPrivateKey(await readFile(join(home, 'issued/registry.test/server.key')))))
+  })
+
+  test('what the end of the CA had cut short lasts as long as usual once the CA does', async () => {
+    const short = join(folder, 'short')
+    await ok('ca', 'init', '--pki', short, '--no-passphrase', '--days', '10')
+    await ok('cert', 'issue', 'client', 'alice', '--pki', short)
+    await ok('ca', 'renew', '--pki', short)
+    await ok('cert', 'renew', 'alice', '--pki', short)
+    const { validToDate } = new X509Certificate(await readFile(join(short, 'issued/alice/client.crt')))
+    assert.ok(validToDate.getTime() > Date.now() + 89 * 86_400_000)
   })
 
   test('revoking needs a name or serial that there is, and openssl heeds the list', async () => {
