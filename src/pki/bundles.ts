@@ -1,4 +1,5 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { parseOr } from './authority-files.ts'
 import { CertificateError } from './certificate-error.ts'
 import type { NewFile } from './new-files.ts'
 import { isCertificate, isEncrypted, isPrivateKey, parsePem } from './pem.ts'
@@ -111,8 +112,8 @@ export function checkPair(certificateText: string, keyText: string, what = 'the 
       hint: 'write it without a passphrase, for its owner alone: (umask 077; openssl pkey -in KEY -out client.key)',
     })
   }
-  const certificate = new X509Certificate(first.text)
-  if (!certificate.checkPrivateKey(createPrivateKey(key.text))) {
+  const certificate = parseOr(() => new X509Certificate(first.text), `the certificate of ${what}`)
+  if (!certificate.checkPrivateKey(parseOr(() => createPrivateKey(key.text), `the key of ${what}`))) {
     throw new CertificateError(
       `the key of ${what} is not the one that its certificate was made with: clients say "tls: private key does not match public key"`,
       {

@@ -1,6 +1,8 @@
 import { X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { CertificateError } from './certificate-error.ts'
+import { certificateNames, readKeyUsage, readSubject } from './certificate-parts.ts'
+import { readNameConstraints } from './name-constraints.ts'
 import { isCertificate, parsePem } from './pem.ts'
 
 /**
@@ -17,6 +19,23 @@ export async function readCertificates(path: string): Promise<[X509Certificate, 
   throw new CertificateError(`${path} holds no whole certificate`, { hint: 'give a file that begins with -----BEGIN CERTIFICATE----- and has its END line' })
 }
 
+/**
+ * Reads all of a certificate that is read later: keys, dates and extensions are decoded when somebody asks for them, and what is
+ * damaged would show only there.
+ *
+ * @throws Error if any of it is damaged.
+ */
+export function checkWhole(certificate: X509Certificate): X509Certificate {
+  certificate.publicKey.export({ type: 'spki', format: 'der' })
+  certificate.validFromDate.toISOString()
+  certificate.validToDate.toISOString()
+  readSubject(certificate)
+  certificateNames(certificate)
+  readNameConstraints(certificate)
+  readKeyUsage(certificate)
+  return certificate
+}
+
 async function readBytes(path: string): Promise<Buffer> {
   try {
     return await readFile(path)
@@ -28,7 +47,7 @@ async function readBytes(path: string): Promise<Buffer> {
 
 function parse(content: string | Buffer, path: string): X509Certificate {
   try {
-    return new X509Certificate(content)
+    return checkWhole(new X509Certificate(content))
   } catch (cause) {
     throw new CertificateError(`${path} holds a certificate that cannot be parsed: it is damaged or cut short`, {
       hint: `look at it with: openssl x509 -noout -text -in ${path}`,

@@ -80,6 +80,12 @@ export function findExtension(certificate: X509Certificate, oid: string): Buffer
   return readExtensions(certificate).find((extension) => extension.oid === oid)?.value
 }
 
+/** The first byte of the key usage, RFC 5280 4.2.1.3; `undefined` where there is none, and everything allowed. */
+export function readKeyUsage(certificate: X509Certificate): number | undefined {
+  const value = findExtension(certificate, '2.5.29.15')
+  return value && (readDer(value).content[1] ?? 0)
+}
+
 /** The subject key identifier: `undefined` in certificates of `openssl req -x509` without a configuration. */
 export function findKeyIdentifier(certificate: X509Certificate): Buffer | undefined {
   const value = findExtension(certificate, '2.5.29.14')

@@ -3,6 +3,7 @@ import { isIP } from 'node:net'
 import { connect } from 'node:tls'
 import { isSame } from './certificate-chain.ts'
 import { CertificateError } from './certificate-error.ts'
+import { checkWhole } from './certificate-files.ts'
 
 const PATIENCE_MS = 10_000
 
@@ -18,9 +19,13 @@ export function fetchChain(host: string, port: number): Promise<[X509Certificate
   const fail = (cause: Error) => reject(noChain(`${host}:${port}`, cause))
   socket.once('secureConnect', () => {
     const leaf = socket.getPeerX509Certificate()
-    if (leaf) resolve([leaf, ...issuersOf(leaf)])
-    else fail(new Error('it shows no certificate'))
     socket.destroy()
+    try {
+      if (leaf) resolve([checkWhole(leaf), ...issuersOf(leaf).map(checkWhole)])
+      else fail(new Error('it shows no certificate'))
+    } catch (error) {
+      fail(error as Error)
+    }
   })
   socket.once('timeout', () => socket.destroy(new Error(`nothing within ${PATIENCE_MS / 1000} seconds`)))
   socket.once('error', fail)

@@ -18,6 +18,7 @@ test('of an index, the revoked certificates are read, with date and reason', asy
     'R\t270220055356Z\t261122055356Z,keyCompromise\t0A1B\tunknown\t/C=FR/O=SINGLETON/CN=gone',
     'R\t20510220055356Z\t261122055356Z\t03\tunknown\t/CN=for no reason',
     'E\t250220055356Z\t\t04\tunknown\t/CN=over',
+    'R\t271320055356Z\t\tzz\tunknown\t/CN=no serial',
     'what is this',
   )
   assert.deepEqual(found, [

@@ -35,7 +35,7 @@ function parseReason(text = ''): RevocationReason {
 /** `261122054000Z`, or with four digits of the year from 2050: RFC 5280, 4.1.2.5. */
 function parseTime(text: string): Date {
   const [, year = '', month, day, hour, minute, second] = /^(\d{2}|\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/.exec(text) ?? []
-  if (year === '') return new Date(0)
   const whole = year.length === 4 ? year : `${Number(year) < 50 ? 20 : 19}${year}`
-  return new Date(`${whole}-${month}-${day}T${hour}:${minute}:${second}Z`)
+  const date = new Date(`${whole}-${month}-${day}T${hour}:${minute}:${second}Z`)
+  return Number.isNaN(date.getTime()) ? new Date(0) : date
 }

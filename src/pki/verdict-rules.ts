@@ -1,8 +1,7 @@
 import type { X509Certificate } from 'node:crypto'
 import { findPath, isSame, isSelfSigned } from './certificate-chain.ts'
-import { certificateNames, findExtension, readSubject } from './certificate-parts.ts'
+import { certificateNames, readKeyUsage, readSubject } from './certificate-parts.ts'
 import { hasNames } from './certificate-traits.ts'
-import { readDer } from './der.ts'
 import { findAttribute } from './distinguished-name.ts'
 import { formatConstraints, permits, readNameConstraints } from './name-constraints.ts'
 import type { CertificateName } from './names.ts'
@@ -182,8 +181,8 @@ const HANDSHAKE = 0x80 | 0x20 | 0x08 // RFC 5280, 4.2.1.3: digitalSignature, key
 
 /** Whether the key usage, if there is any, lets the key be used in a handshake. */
 function signsHandshakes(leaf: X509Certificate): boolean {
-  const usage = findExtension(leaf, '2.5.29.15')
-  return !usage || ((readDer(usage).content[1] ?? 0) & HANDSHAKE) !== 0
+  const usage = readKeyUsage(leaf)
+  return usage === undefined || (usage & HANDSHAKE) !== 0
 }
 
 function otherName(leaf: X509Certificate, host: CertificateName): string {
