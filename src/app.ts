@@ -5,8 +5,10 @@ import { join } from 'node:path'
 import type { Logger } from 'pino'
 import type { Authenticator } from './access/authenticate.ts'
 import { openHtpasswd } from './access/htpasswd.ts'
+import type { PolicyBook } from './access/policy-book.ts'
 import { type Certificates, type CertificatesStatus, openCertificates } from './certificates.ts'
 import type { Config } from './config/schema.ts'
+import { deskOf, openPolicyBook } from './grants.ts'
 import { AdminSocket, type Served } from './http/admin.ts'
 import { createObserver } from './http/log-requests.ts'
 import { createServer, type HttpServer } from './http/server.ts'
@@ -134,20 +136,20 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   const certificates = await openCertificates(config, edge, { owner, isStrict: options.isStrict === true })
   actAs(owner)
   const notifier = createNotifier(config, edge)
-  const volume = await openVolume(root, volumeOptions(config, edge, notifier))
-  const authenticator = await openAuthenticator(config, edge)
+  const { access, ...volume } = await openServed(config, volumeOptions(config, edge, notifier))
+  const authenticator = await openAuthenticator(config, access, edge)
   const { monitor, ...parts } = serverParts(config, volume.registry, edge, certificates)
-  const { tls, authorityFolder } = certificates
   const settings = { ...parts.settings, inheritedSocket: options.inheritedSocket }
-  const server = createServer({ ...parts, settings, authenticator, notifier, tls, authorityFolder })
+  const server = createServer({ ...parts, settings, authenticator, access, notifier })
   actAs(undefined)
   await listen(server, certificates, volume)
   becomeForGood(owner)
   notifier?.start()
   certificates.start()
-  const url = urlOf(config.http, server, tls !== undefined)
+  const url = urlOf(config.http, server, certificates.tls !== undefined)
   const status = statusOf(config, { url, addresses: server.addresses }, certificates)
-  const admin = await openAdminSocket(root, { registry: volume.registry, mailroom: notifier ?? idleMailroom(config), status }, edge.log)
+  const operated = { registry: volume.registry, mailroom: notifier ?? idleMailroom(config), desk: deskOf(access, config.auth.htpasswd?.path), status }
+  const admin = await openAdminSocket(root, operated, edge.log)
   lookAfter(volume.registry, config, edge)
   monitor.start()
   edge.log.info({ url }, `listening on ${server.addresses.join(', ')}`)
@@ -196,10 +198,28 @@ function findPort({ addresses: [main = ''] }: HttpServer): number | undefined {
   return port === undefined ? undefined : Number(port)
 }
 
-async function openAuthenticator(config: Config, { log, metrics }: Edge): Promise<Authenticator | undefined> {
+/** The volume and its grants; where these cannot be read, nobody is served. */
+async function openServed({ storage }: Config, options: VolumeOptions): Promise<OpenVolume & { readonly access: PolicyBook }> {
+  const root = storage.filesystem.rootdirectory
+  const { registry, close } = await openVolume(root, options)
+  try {
+    const access = openPolicyBook(root, { isReadOnly: options.isReadOnly === true })
+    const closeBoth = (): void => {
+      access[Symbol.dispose]()
+      close()
+    }
+    return { registry, access, close: closeBoth }
+  } catch (error) {
+    close()
+    throw error
+  }
+}
+
+async function openAuthenticator(config: Config, { policy }: PolicyBook, { log, metrics }: Edge): Promise<Authenticator | undefined> {
   const { htpasswd } = config.auth
   if (!htpasswd) {
-    log.warn('no authentication is configured: whoever reaches this registry may pull, push and delete; set auth.htpasswd')
+    const everybody = policy.isOpen ? 'whoever reaches this registry may pull, push and delete' : 'everybody is anonymous, and may do what is granted to that'
+    log.warn(`no authentication is configured: ${everybody}; set auth.htpasswd`)
     return undefined
   }
   const authenticator = await openHtpasswd({ ...htpasswd, onWarning: (message) => log.warn(message) })
@@ -234,8 +254,18 @@ function serverParts(config: Config, registry: Registry, { log, metrics }: Edge,
     problems: () => (registry.standing.refusal && !config.storage.maintenance.readonly.enabled ? [registry.standing.refusal] : []),
     warnings: () => certificates.problems().map(({ sentence }) => sentence),
   }
+  const { tls, authorityFolder } = certificates
   const source = { contentType: metrics.registry.contentType, render: () => metrics.registry.metrics() }
-  return { registry, settings: httpSettings(config), observer: createObserver(config.log, { log, metrics }), health, metrics: source, monitor }
+  return {
+    registry,
+    settings: httpSettings(config),
+    observer: createObserver(config.log, { log, metrics }),
+    health,
+    metrics: source,
+    monitor,
+    tls,
+    authorityFolder,
+  }
 }
 
 const ADMIN_SOCKET_NOTE = `${STATE}/admin.socket`

@@ -13,6 +13,14 @@ export type AccessErrorCode =
   | 'FILE_UNUSABLE'
   | 'FILE_BUSY'
   | 'CANCELLED'
+  | 'GRANT_INVALID'
+  | 'GRANT_UNKNOWN'
+  | 'GRANT_LAST'
+  | 'GROUP_EXISTS'
+  | 'GROUP_UNKNOWN'
+  | 'GROUP_GRANTED'
+  | 'POLICY_INVALID'
+  | 'POLICY_UNREADABLE'
 
 /** Trouble with accounts that the person at the command line can mend: `hint` says how. */
 export class AccessError extends Error {

@@ -13,7 +13,7 @@ const ILLEGAL = /[:\p{Cc}]|^#|^\s|\s$/u
  * space at its start, white space at its end.
  */
 export function parseAccountName(text: string): AccountName {
-  const problem = findProblem(text)
+  const problem = findNameProblem(text)
   if (problem) throw new AccessError('NAME_INVALID', `the user name ${problem}`, { hint: 'use letters, digits, and - _ . @' })
   return text as AccountName // the only cast
 }
@@ -23,7 +23,8 @@ export function findIllegalCharacter(text: string): string | undefined {
   return ILLEGAL.exec(text)?.[0]
 }
 
-function findProblem(text: string): string | undefined {
+/** What keeps `text` from being a name, as the end of a sentence; or `undefined`. */
+export function findNameProblem(text: string): string | undefined {
   if (text === '') return 'is empty'
   if (Buffer.byteLength(text) > NAME_LIMIT) return `is longer than ${NAME_LIMIT} bytes`
   if (!text.isWellFormed()) return 'is not well-formed text'

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import type { AccessOperation } from '../access/operations.ts'
 import { type OpenVolume, openVolume } from '../app.ts'
 import type { NotificationOperation } from '../notifications/operations.ts'
 import { type OperationLine, type OperationName, runOperation } from '../registry/operations.ts'
@@ -17,7 +18,7 @@ export interface OperationRequest extends ServerRequest {
 interface ServerRequest {
   /** The volume's root. */
   readonly root: string
-  readonly name: OperationName | NotificationOperation | 'server-status'
+  readonly name: OperationName | NotificationOperation | AccessOperation | 'server-status'
   readonly parameters: Readonly<Record<string, unknown>>
   readonly onLine: (line: OperationLine) => void
 }

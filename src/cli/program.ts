@@ -37,6 +37,8 @@ const commands: Readonly<Record<string, (data: string) => Promise<Command>>> = {
   serve: async () => (await import('./serve.ts')).serveCommand(),
   status: async (data) => (await import('./status.ts')).statusCommand(data),
   user: async (data) => (await import('./user.ts')).userCommand({ data }),
+  group: async (data) => (await import('./group.ts')).groupCommand(data),
+  access: async (data) => (await import('./access.ts')).accessCommand(data),
   ca: async (data) => (await import('./ca.ts')).caCommand(data),
   cert: async (data) => (await import('./cert.ts')).certCommand(data),
   repo: async (data) => (await import('./volume.ts')).repoCommand(data),

@@ -1,13 +1,14 @@
 import { chmod, mkdir, rm, stat } from 'node:fs/promises'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { dirname } from 'node:path'
+import { type AccessDesk, isAccessOperation, runAccessOperation } from '../access/operations.ts'
 import { isNotificationOperation, type Mailroom, runNotificationOperation } from '../notifications/operations.ts'
 import { OciError } from '../oci/error.ts'
 import { isOperationName, runOperation } from '../registry/operations.ts'
 import type { Registry } from '../registry/registry.ts'
 
 const { createServer } = process.getBuiltinModule('node:http') // an import would load fetch too
-const PARAMETERS_LIMIT = 64 * 1024
+const PARAMETERS_LIMIT = 4 * 1024 * 1024 // a policy may have thousands of grants
 
 const SERVER_STATUS = 'server-status'
 
@@ -15,6 +16,7 @@ const SERVER_STATUS = 'server-status'
 export interface Served {
   readonly registry: Registry
   readonly mailroom: Mailroom
+  readonly desk: AccessDesk
   /** How the server itself stands: a value that JSON can hold. */
   readonly status: () => object
 }
@@ -63,15 +65,16 @@ async function answer(served: Served, request: IncomingMessage, response: Server
 }
 
 async function run(
-  { registry, mailroom, status }: Served,
+  { registry, mailroom, desk, status }: Served,
   name: string,
   { request, emit }: { request: IncomingMessage; emit: (line: unknown) => void },
 ): Promise<unknown> {
-  const isOurs = isOperationName(name) || isNotificationOperation(name)
+  const isOurs = isOperationName(name) || isNotificationOperation(name) || isAccessOperation(name)
   if (request.method === 'POST' && name === SERVER_STATUS) return status()
   if (request.method !== 'POST' || !isOurs) throw new Error(`there is no operation ${JSON.stringify(name.slice(0, 60))}`)
   const parameters = await readParameters(request)
   if (isNotificationOperation(name)) return runNotificationOperation(mailroom, name, parameters)
+  if (isAccessOperation(name)) return runAccessOperation(desk, name, parameters)
   return runOperation(registry, name, parameters, { isServing: true, emit })
 }
 

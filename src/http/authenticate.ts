@@ -11,19 +11,26 @@ export interface AccessRequest {
   readonly Action: string
 }
 
+const ANONYMOUS: Principal = { kind: 'anonymous' }
+const NOBODY = /^basic +og==$/i // an empty name and password: what podman and skopeo send of a user who has not logged in
+
 /**
- * Who sends this request. Without an authenticator everybody is anonymous, and may do everything.
+ * Who sends this request: `undefined` with credentials that are wrong. Whoever shows none is anonymous, and without an authenticator everybody is.
  *
- * @param wanted what the answer to a client without valid credentials lists.
- * @throws OciError `UNAUTHORIZED` with the challenge; `TOOMANYREQUESTS` from the authenticator.
+ * @throws OciError `TOOMANYREQUESTS` from the authenticator.
  */
-export async function authenticate(authenticator: Authenticator | undefined, request: IncomingMessage, wanted: readonly AccessRequest[]): Promise<Principal> {
-  if (!authenticator) return { kind: 'anonymous' }
-  const credentials = parseBasic(request.headers.authorization ?? '')
-  const principal = credentials && (await authenticator.authenticate(credentials))
-  if (principal) return principal
-  throw new OciError('UNAUTHORIZED', wanted.length > 0 ? wanted : null, {
-    headers: { 'WWW-Authenticate': `Basic realm="${authenticator.realm.replaceAll(/["\\]/g, '\\$&')}"` },
+export async function authenticate(authenticator: Authenticator | undefined, { headers }: IncomingMessage): Promise<Principal | undefined> {
+  const { authorization } = headers
+  if (!authenticator || authorization === undefined || NOBODY.test(authorization)) return ANONYMOUS
+  const credentials = parseBasic(authorization)
+  return credentials && authenticator.authenticate(credentials)
+}
+
+/** The answer to a client without valid credentials, which lists what it wanted. */
+export function challenge(authenticator: Authenticator | undefined, wanted: readonly AccessRequest[]): OciError {
+  const { realm = '' } = authenticator ?? {}
+  return new OciError('UNAUTHORIZED', wanted.length > 0 ? wanted : null, {
+    headers: { 'WWW-Authenticate': `Basic realm="${realm.replaceAll(/["\\]/g, '\\$&')}"` },
   })
 }
 

@@ -1,11 +1,12 @@
 import type { IncomingMessage } from 'node:http'
-import type { Authenticator } from '../access/authenticate.ts'
+import type { Authenticator, Principal } from '../access/authenticate.ts'
+import type { Policy } from '../access/policy.ts'
 import type { Notifier } from '../notifications/notifier.ts'
 import { OciError } from '../oci/error.ts'
 import type { Registry } from '../registry/registry.ts'
 import { announcerFor } from './announce.ts'
-import { type AccessRequest, authenticate, catalogAccess, repositoryAccess } from './authenticate.ts'
-import { allows } from './authorize.ts'
+import { type AccessRequest, authenticate, catalogAccess, challenge, repositoryAccess } from './authenticate.ts'
+import { type Deed, Leave } from './authorize.ts'
 import { awaitsLeave, RequestBody } from './body.ts'
 import type { Call } from './call.ts'
 import type { Exchange } from './exchange.ts'
@@ -18,6 +19,8 @@ import type { HttpSettings } from './settings.ts'
 export interface Service {
   readonly registry: Registry
   readonly authenticator: Authenticator | undefined
+  /** The grants as they are now. */
+  readonly access: { readonly policy: Policy }
   readonly settings: HttpSettings
   readonly findRoute: FindRoute
   readonly notifier: Notifier | undefined
@@ -38,15 +41,41 @@ export async function answerApi(service: Service, call: Call, target: string): P
   const method = request.method ?? 'GET'
   const endpoint = match.route.endpoints.get(method)
   noteRoute(findings, match, endpoint)
-  const principal = await authenticate(service.authenticator, request, wantedAccess(method, match, query))
-  if (principal.kind === 'account') findings.account = principal.name
+  const principal = await authenticate(service.authenticator, request)
+  if (principal?.kind === 'account') findings.account = principal.name
+  const leave = leaveOf(service, call, principal)
+  if (!principal || !isLetIn(leave, endpoint, match)) throw challenge(service.authenticator, wantedAccess(method, match, query))
 
   if (method === 'OPTIONS') return empty(200, { Allow: allowedMethods(match.route, service.settings) })
   if (!endpoint) throw methodNotAllowed(match.route, service.settings, `${method} is not possible here`)
   refuseDisabled(endpoint, match.route, service.settings)
   const params = parseCaptures(match.captures)
-  if (!allows(principal, endpoint.action, params.name)) throw new OciError('DENIED', { action: endpoint.action })
-  return endpoint.handler(openExchange(service, call, { principal, params, query }))
+  const deed = deedOf(endpoint, match)
+  if (deed) leave.demand(deed)
+  return endpoint.handler(openExchange(service, call, { principal, leave, params, query }))
+}
+
+/** @param principal `undefined` is somebody with wrong credentials, who is let in nowhere. */
+function leaveOf({ access, authenticator }: Service, { remoteAddress, startedAt }: Call, principal: Principal = { kind: 'anonymous' }): Leave {
+  return new Leave({ principal, policy: access.policy, address: remoteAddress, now: startedAt, authenticator })
+}
+
+/** Whether a request is looked at any further: a stranger's only if it is allowed, so that the rest tells nobody anything. */
+function isLetIn(leave: Leave, endpoint: Endpoint | undefined, match: Match): boolean {
+  if (!leave.isStranger) return true
+  if (!endpoint) return false
+  const { action } = endpoint
+  if (action === 'ping' || action === 'catalog') return leave.admits(action)
+  const deed = deedOf(endpoint, match)
+  return deed !== undefined && leave.allows(deed)
+}
+
+/** What a request does to a repository, if it is about one. */
+function deedOf({ action }: Endpoint, { captures }: Match): Deed | undefined {
+  const { name: repository, reference } = captures
+  if (action === 'ping' || action === 'catalog' || repository === undefined) return undefined
+  const tag = reference?.includes(':') ? undefined : reference
+  return { action, repository, tag }
 }
 
 function splitTarget(target: string): { path: string; query: URLSearchParams } {
@@ -107,9 +136,9 @@ function methodNotAllowed(route: Route, settings: HttpSettings, hint: string): O
   return new OciError('UNSUPPORTED', { hint }, { headers: { Allow: allowedMethods(route, settings) } })
 }
 
-type Address = Pick<Exchange, 'principal' | 'params' | 'query'>
+type Address = Pick<Exchange, 'leave' | 'params' | 'query'> & { readonly principal: Principal }
 
-function openExchange(service: Service, call: Call, address: Address): Exchange {
+function openExchange(service: Service, call: Call, { principal, ...address }: Address): Exchange {
   const { request, response, findings } = call
   const { headers } = request
   const locate = locatorFor(request, service.settings)
@@ -121,7 +150,7 @@ function openExchange(service: Service, call: Call, address: Address): Exchange 
     headers,
     contentLength: statedLength(request),
     locate,
-    announce: announcerFor(service.notifier, call, { principal: address.principal, locate }),
+    announce: announcerFor(service.notifier, call, { principal, locate }),
     openBody() {
       findings.body = new RequestBody(request, () => {
         if (awaitsLeave(request)) response.writeContinue()

@@ -1,11 +1,11 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Readable } from 'node:stream'
-import type { Principal } from '../access/authenticate.ts'
 import type { Digest } from '../oci/digest.ts'
 import type { RepositoryName } from '../oci/name.ts'
 import type { Reference } from '../oci/reference.ts'
 import type { Registry } from '../registry/registry.ts'
 import type { Announcer } from './announce.ts'
+import type { Leave } from './authorize.ts'
 import type { Locate } from './location.ts'
 import type { Reply } from './reply.ts'
 import type { HttpSettings } from './settings.ts'
@@ -22,7 +22,8 @@ export interface PathParameters {
 export interface Exchange<Parameter extends keyof PathParameters = keyof PathParameters> {
   readonly registry: Registry
   readonly settings: HttpSettings
-  readonly principal: Principal
+  /** What else the sender may do: the endpoint's own action was looked at. */
+  readonly leave: Leave
   readonly isHead: boolean
   readonly params: Pick<PathParameters, Parameter>
   readonly query: URLSearchParams

@@ -1,8 +1,9 @@
 import type { TLSSocket } from 'node:tls'
 import type { Authenticator } from '../access/authenticate.ts'
+import { openPolicy, type Policy } from '../access/policy.ts'
 import type { Notifier } from '../notifications/notifier.ts'
 import type { Registry } from '../registry/registry.ts'
-import { authenticate } from './authenticate.ts'
+import { authenticate, challenge } from './authenticate.ts'
 import { authorityRoutes } from './authority-documents.ts'
 import { debugRoutes } from './debug.ts'
 import { affordableConnections } from './descriptors.ts'
@@ -24,8 +25,10 @@ export interface HttpServerOptions {
   readonly settings: Partial<HttpSettings>
   readonly observer: HttpObserver
   readonly health: Health
-  /** Without one, everybody may do everything. */
+  /** Without one, nobody has to log in. */
   readonly authenticator?: Authenticator | undefined
+  /** The grants as they are at each moment; without any, whoever is let in may do everything. */
+  readonly access?: { readonly policy: Policy } | undefined
   /** Open files of TLS; without them plain HTTP is served. */
   readonly tls?: TlsFiles | undefined
   readonly metrics?: MetricsSource | undefined
@@ -72,8 +75,8 @@ async function closeAll(listeners: readonly Listener[], drainMs: number): Promis
 }
 
 function createMainListener(options: HttpServerOptions, settings: HttpSettings): Listener {
-  const { registry, authenticator, notifier, tls, observer, health } = options
-  const service: Service = { registry, authenticator, notifier, settings, findRoute: compileRoutes(endpoints) }
+  const { registry, authenticator, access = { policy: openPolicy }, notifier, tls, observer, health } = options
+  const service: Service = { registry, authenticator, access, notifier, settings, findRoute: compileRoutes(endpoints) }
   return new Listener({
     addr: settings.addr,
     settings,
@@ -124,7 +127,8 @@ function admitted(tls: TlsFiles | undefined, answer: Answer): Answer {
 
 function authenticated(authenticator: Authenticator | undefined, answer: Answer): Answer {
   return async (call) => {
-    await authenticate(authenticator, call.request, [])
+    const principal = await authenticate(authenticator, call.request)
+    if (authenticator && principal?.kind !== 'account') throw challenge(authenticator, [])
     return answer(call)
   }
 }

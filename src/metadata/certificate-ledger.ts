@@ -147,7 +147,7 @@ function readRow(row: Row): LedgerEntry {
 function openDatabase(path: string): LedgerDatabase {
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-    const database: LedgerDatabase = new Database(path, 'FULL')
+    const database: LedgerDatabase = new Database(path, { synchronous: 'FULL' })
     database.execute(`PRAGMA busy_timeout=${4 * GLANCE_MS}`)
     migrate(database, path)
     return database

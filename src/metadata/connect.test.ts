@@ -62,7 +62,7 @@ for (const [what, harm] of [
 }
 
 function setVersion(path: string, version: number): void {
-  const database = new Database<object>(path, 'NORMAL')
+  const database = new Database<object>(path, { synchronous: 'NORMAL' })
   database.execute(`PRAGMA user_version=${version}`)
   database.close()
 }

@@ -67,7 +67,7 @@ class LaterStateError extends Error {
  */
 export function openStateFile(path: string): StateDatabase {
   if (path !== IN_MEMORY) mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-  const database = new Database<StateTables>(path, 'FULL')
+  const database = new Database<StateTables>(path, { synchronous: 'FULL' })
   const { version: found } = database
   if (found > STATE_MIGRATIONS.length) {
     database.close()
@@ -96,7 +96,7 @@ export function isDiskTrouble(error: unknown): boolean {
 
 function openExisting(path: string, tell: Tell): IndexDatabase {
   if (path !== IN_MEMORY) mkdirSync(dirname(path), { recursive: true })
-  const database = new Database<IndexTables>(path, 'NORMAL')
+  const database = new Database<IndexTables>(path, { synchronous: 'NORMAL' })
   try {
     if (database.version === 0) createSchema(database)
     if (database.version !== INDEX_VERSION) throw new Error(`it has version ${database.version}, not ${INDEX_VERSION}`)
@@ -110,7 +110,7 @@ function openExisting(path: string, tell: Tell): IndexDatabase {
 
 function openNew(path: string): IndexDatabase {
   for (const suffix of path === IN_MEMORY ? [] : ['', '-wal', '-shm', '-journal']) rmSync(path + suffix, { force: true, recursive: true })
-  const database = new Database<IndexTables>(path, 'NORMAL')
+  const database = new Database<IndexTables>(path, { synchronous: 'NORMAL' })
   createSchema(database)
   return database
 }

@@ -8,6 +8,14 @@ export interface Compilable<Row> {
 
 type Value = string | number | null
 
+export interface DatabaseOptions {
+  /** What a commit waits for: `EXTRA` is what makes one durable where the journal is not a write-ahead log. */
+  readonly synchronous: 'NORMAL' | 'FULL' | 'EXTRA'
+  /** `DELETE` leaves one file, which can be read where nothing may be written. */
+  readonly journal?: 'WAL' | 'DELETE'
+  readonly isReadOnly?: boolean
+}
+
 /**
  * A SQLite file, with queries built by Kysely and run at once: a transaction is one synchronous step, so none is ever held
  * across an `await`.
@@ -17,10 +25,10 @@ export class Database<Tables> {
   readonly #database: DatabaseSync
   readonly #statements = new LRUCache<string, StatementSync>({ max: 200 })
 
-  constructor(path: string, synchronous: 'NORMAL' | 'FULL') {
-    this.#database = new DatabaseSync(path, { timeout: 5000 })
+  constructor(path: string, { synchronous, journal = 'WAL', isReadOnly = false }: DatabaseOptions) {
+    this.#database = new DatabaseSync(path, { timeout: 5000, readOnly: isReadOnly })
     try {
-      this.#database.exec(`PRAGMA journal_mode=WAL; PRAGMA synchronous=${synchronous}; PRAGMA foreign_keys=ON`)
+      if (!isReadOnly) this.#database.exec(`PRAGMA journal_mode=${journal}; PRAGMA synchronous=${synchronous}; PRAGMA foreign_keys=ON`)
     } catch (error) {
       this.#database.close()
       throw error

@@ -103,3 +103,22 @@ export const LEDGER_MIGRATIONS = [
   CREATE TABLE revocation_list (number INTEGER NOT NULL);
   INSERT INTO revocation_list (number) VALUES (0)`,
 ] as const
+
+/** Who may do what: a file of its own, so that no trouble with other state can take grants away. */
+export interface AccessTables {
+  /** Written by access/group-rows.ts. */
+  access_group: { name: string }
+  /** Written by access/group-rows.ts. */
+  access_group_member: { group_name: string; account: string }
+  /** Written by access/grant-rows.ts. `terms` is JSON, as policy files have it; `id` is never used twice. */
+  access_grant: { id: number; terms: string }
+}
+
+/** Steps that bring an older access.db forward, in order; a step is never changed once released. */
+export const ACCESS_MIGRATIONS = [
+  `CREATE TABLE access_group (name TEXT PRIMARY KEY) WITHOUT ROWID;
+  CREATE TABLE access_group_member (
+    group_name TEXT NOT NULL REFERENCES access_group ON DELETE CASCADE, account TEXT NOT NULL,
+    PRIMARY KEY (group_name, account)) WITHOUT ROWID;
+  CREATE TABLE access_grant (id INTEGER PRIMARY KEY AUTOINCREMENT, terms TEXT NOT NULL)`,
+] as const

@@ -15,7 +15,7 @@ import { deleteRevision, insertRevision, isReferenced } from './revision-rows.ts
 import { settleUnderLock, withRepository } from './settle.ts'
 import { findManifest, findServedManifest, type Manifest } from './stored-manifests.ts'
 import { insertTag, selectTagsOf } from './tag-rows.ts'
-import { findTag, putTag, removeTag } from './tags.ts'
+import { findTag, putTag, refuseMovedTags, removeTag } from './tags.ts'
 
 export type { Manifest } from './stored-manifests.ts'
 
@@ -38,12 +38,14 @@ export interface ManifestPush {
   /** The digest the client names, if any; the bytes must match it. */
   readonly digest?: Digest
   readonly tags: readonly Tag[]
+  /** Those of them that must not point to another manifest already. */
+  readonly fixedTags?: readonly Tag[]
 }
 
 /**
  * Stores a manifest and points tags at it; all of it durable on return. What it names must be here.
  *
- * @throws OciError `MANIFEST_INVALID`, `DIGEST_INVALID`, `DENIED` by the rules, or one `MANIFEST_BLOB_UNKNOWN` for each digest that is missing; `UNAVAILABLE` (507) when the disk is full.
+ * @throws OciError `MANIFEST_INVALID`, `DIGEST_INVALID`, `DENIED` by the rules or for a fixed tag, or one `MANIFEST_BLOB_UNKNOWN` for each digest that is missing; `UNAVAILABLE` (507) when the disk is full.
  */
 export async function putManifest(registry: Registry, repository: RepositoryName, push: ManifestPush): Promise<Manifest> {
   const computed = digestOf(push.bytes, push.digest ? digestAlgorithm(push.digest) : 'sha256')
@@ -52,6 +54,7 @@ export async function putManifest(registry: Registry, repository: RepositoryName
   refuseForbidden(registry.rules, parsed)
   const manifest: Manifest = { digest: computed, mediaType: parsed.mediaType, bytes: push.bytes, parsed }
   const commit = async (): Promise<void> => {
+    await refuseMovedTags(registry, repository, computed, push.fixedTags ?? [])
     await refuseMissingReferences(registry, repository, parsed)
     await commitManifest(registry, repository, manifest, push.tags)
   }

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { IndexDatabase } from '../metadata/connect.ts'
 import { findRepositoryName, type RepositoryName } from '../oci/name.ts'
 import type { Driver } from '../volume/driver.ts'
@@ -10,10 +11,25 @@ export interface Page {
   readonly after?: string
 }
 
+export interface CatalogPage extends Page {
+  /** Leaves out the others; without it, all are shown. */
+  readonly shows?: (name: string) => boolean
+}
+
+const BATCH = 1000 // names, of which most may be left out
+
 /** The catalog: repositories that have (or had) a manifest, in lexical order. */
-export async function listRepositories(registry: Registry, { limit, after = '' }: Page): Promise<{ repositories: string[]; more: boolean }> {
+export async function listRepositories(registry: Registry, { limit, after = '', shows }: CatalogPage): Promise<{ repositories: string[]; more: boolean }> {
   await discoverRepositories(registry)
-  const names = registry.rows.read((index) => selectListed(index, after, limit + 1))
+  const enough = limit + 1
+  const names: string[] = []
+  for (let last: string | undefined = after; last !== undefined && names.length < enough; ) {
+    const size = shows ? BATCH : enough
+    const batch: string[] = registry.rows.read((index) => selectListed(index, last ?? '', size))
+    names.push(...(shows ? batch.filter(shows) : batch))
+    last = shows && batch.length === size ? batch.at(-1) : undefined
+    if (last !== undefined) await nextTurn()
+  }
   return { repositories: names.slice(0, limit), more: names.length > limit }
 }
 

@@ -46,6 +46,16 @@ export async function deleteTag(registry: Registry, repository: RepositoryName, 
   })
 }
 
+/** @throws OciError `DENIED` when one of the tags points to another manifest. Under the repository's lock. */
+export async function refuseMovedTags(registry: Registry, repository: RepositoryName, digest: Digest, tags: readonly Tag[]): Promise<void> {
+  for (const tag of tags) {
+    const present = await findTag(registry, repository, tag)
+    if (!present || present === digest) continue
+    const hint = 'push it under a new tag: this account may make tags here, but not move them'
+    throw new OciError('DENIED', { repository, tag, hint }, { message: `the tag ${repository}:${tag} is there already and may not be moved` })
+  }
+}
+
 /** Points a tag at a manifest, durably: a new tag comes as a ready-made folder, an old one gets its history first. Under the repository's lock. */
 export async function putTag(registry: Registry, repository: RepositoryName, tag: Tag, digest: Digest): Promise<void> {
   const history = tagHistoryLink(repository, tag, digest)

@@ -121,6 +121,8 @@ const registry = ['--as', 'registry']
 const commands = [
   ...[[], ['up'], ['serve'], ['gc'], ['check'], ['reindex']],
   ...[['user'], ['user', 'add'], ['user', 'passwd'], ['user', 'remove'], ['user', 'list'], ['user', 'verify']],
+  ...['', 'add', 'remove', 'list', 'join', 'leave'].map((verb) => ['group', verb].filter((word) => word !== '')),
+  ...['', 'allow', 'revoke', 'list', 'why', 'test', 'export', 'apply'].map((verb) => ['access', verb].filter((word) => word !== '')),
   ...[['repo'], ['repo', 'list'], ['tag'], ['tag', 'list'], ['upload'], ['upload', 'purge']],
   ...['', 'init', 'client', 'install-daemon', 'renew', 'undo'].map((verb) => ['docker-tls', verb].filter((word) => word !== '')),
   ...[['config'], ['config', 'show'], ['config', 'keys'], ['health']],

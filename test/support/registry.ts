@@ -13,7 +13,7 @@ import { Client } from './http-client.ts'
 import type { Image } from './images.ts'
 
 export interface RegistryOptions
-  extends Partial<Pick<HttpServerOptions, 'settings' | 'authenticator' | 'tls' | 'metrics' | 'health' | 'notifier' | 'authorityFolder'>> {
+  extends Partial<Pick<HttpServerOptions, 'settings' | 'authenticator' | 'access' | 'tls' | 'metrics' | 'health' | 'notifier' | 'authorityFolder'>> {
   /** Keeps its data after the end; a new folder, removed at the end, without it. */
   readonly folder?: string
   /** What the volume is reached through, for tests of its failures. */

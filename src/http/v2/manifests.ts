@@ -41,11 +41,13 @@ function tagOf(reference: Reference): Tag | undefined {
 export async function putManifest(exchange: Exchange<'name' | 'reference'>): Promise<Reply> {
   const { registry, params, headers, locate, announce } = exchange
   const tags = tagsOf(exchange)
+  const fixedTags = tags.filter((tag) => !mayMove(exchange, tag))
   const contentType = bareMediaType(headers['content-type'])
   const bytes = await readSmallBody(exchange, MANIFEST_LIMIT)
   const manifest = await manifests.putManifest(registry, params.name, {
     bytes,
     tags,
+    fixedTags,
     ...(contentType && { contentType }),
     ...(params.reference.kind === 'digest' && { digest: params.reference.digest }),
   })
@@ -58,6 +60,13 @@ export async function putManifest(exchange: Exchange<'name' | 'reference'>): Pro
     ...(parsed.subject && { 'OCI-Subject': parsed.subject.digest }),
     ...(params.reference.kind === 'digest' && tags.length > 0 && { 'OCI-Tag': tags }),
   })
+}
+
+/** Whether the caller may move the tag, once it is there. @throws OciError `DENIED` or `UNAUTHORIZED` where it may not even be made. */
+function mayMove({ params, leave }: Exchange<'name'>, tag: Tag): boolean {
+  const deed = { action: 'push', repository: params.name, tag } as const
+  leave.demand(deed)
+  return leave.allows({ ...deed, overwrites: true })
 }
 
 /** By tag; or by digest with any number of `?tag=`, as the spec's main branch describes after v1.1.1. */

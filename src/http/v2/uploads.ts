@@ -4,7 +4,6 @@ import { OciError } from '../../oci/error.ts'
 import { findRepositoryName, type RepositoryName } from '../../oci/name.ts'
 import * as blobs from '../../registry/blobs.ts'
 import * as uploads from '../../registry/uploads.ts'
-import { allows } from '../authorize.ts'
 import type { Exchange } from '../exchange.ts'
 import { empty, type Reply } from '../reply.ts'
 
@@ -54,13 +53,17 @@ export async function cancelUpload({ registry, params }: Exchange<'name' | 'sess
   return empty(204, { 'Docker-Upload-UUID': params.session })
 }
 
-/** Without `from`, any repository the caller may pull from will do. */
+/**
+ * Without `from`, any repository will do, where the caller may pull from all of them.
+ *
+ * @NOTE a source that the caller may not pull from is not looked at, so neither the answer nor its time tells what is there.
+ */
 async function mountBlob(exchange: Exchange<'name'>, digest: Digest): Promise<blobs.Blob | undefined> {
-  const { registry, params, principal, query, announce } = exchange
+  const { registry, params, leave, query, announce } = exchange
   const from = query.get('from')
-  const sources = from ? namedSource(from) : await blobs.findBlobSources(registry, digest)
+  const sources = from ? namedSource(from) : leave.pullsEverywhere ? await blobs.findBlobSources(registry, digest) : []
   for (const source of sources) {
-    const blob = allows(principal, 'pull', source) ? await blobs.mountBlob(registry, params.name, digest, source) : undefined
+    const blob = leave.allows({ action: 'pull', repository: source }) ? await blobs.mountBlob(registry, params.name, digest, source) : undefined
     if (!blob) continue
     await announce.changed({ action: 'mount', repository: params.name, blob, from: source })
     return blob

@@ -1,0 +1,49 @@
+import { type AccessDatabase, openAccessFile } from '../metadata/access-file.ts'
+import { AccessError } from './access-error.ts'
+import { selectGrants } from './grant-rows.ts'
+import { selectGroups } from './group-rows.ts'
+import { compilePolicy, type Policy } from './policy.ts'
+
+/** The grants of a registry on disk, and compiled: a change counts from the next decision on. */
+export class PolicyBook implements Disposable {
+  readonly #database: AccessDatabase
+  #policy: Policy
+
+  private constructor(database: AccessDatabase) {
+    this.#database = database
+    this.#policy = readPolicy(database)
+  }
+
+  /** @throws AccessError `POLICY_UNREADABLE`: without the grants there is no telling who may do what. */
+  static open(path: string, options: { readonly isReadOnly?: boolean } = {}): PolicyBook {
+    try {
+      return new PolicyBook(openAccessFile(path, options))
+    } catch (cause) {
+      throw new AccessError('POLICY_UNREADABLE', `the grants in ${path} cannot be read: ${(cause as Error).message}`, {
+        hint: 'restore the file from a backup; moved away, there are no grants, until "lacre access apply FILE" writes those you have exported',
+        cause,
+      })
+    }
+  }
+
+  get policy(): Policy {
+    return this.#policy
+  }
+
+  /** One transaction, durable on return; what it throws leaves everything as it was. */
+  change(work: (database: AccessDatabase) => void): Policy {
+    this.#policy = this.#database.transaction(() => {
+      work(this.#database)
+      return readPolicy(this.#database)
+    })
+    return this.#policy
+  }
+
+  [Symbol.dispose](): void {
+    this.#database.close()
+  }
+}
+
+function readPolicy(database: AccessDatabase): Policy {
+  return compilePolicy(selectGrants(database), selectGroups(database))
+}
