@@ -48,7 +48,7 @@ const importTable: Readonly<Record<string, readonly string[]>> = {
     'onboarding',
     'pki',
   ],
-  'settings.ts': ['config', 'http', 'observability', 'registry'],
+  'settings.ts': ['access', 'config', 'http', 'observability', 'registry'],
   'grants.ts': ['access', 'volume'],
   'webhooks.ts': ['config', 'observability', 'volume', 'metadata', 'notifications'],
   'acme.ts': ['config', 'http', 'observability', 'volume', 'pki'],

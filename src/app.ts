@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import type { Authenticator } from './access/authenticate.ts'
+import { Guesses } from './access/guesses.ts'
 import { openHtpasswd } from './access/htpasswd.ts'
 import type { PolicyBook } from './access/policy-book.ts'
 import { type Certificates, type CertificatesStatus, openCertificates } from './certificates.ts'
@@ -22,7 +23,7 @@ import { startHousekeeping } from './registry/housekeeping.ts'
 import { noRules, type PushRules } from './registry/push-rules.ts'
 import { closeRegistry, openRegistry, type Registry, type RegistryEvent } from './registry/registry.ts'
 import { createReport } from './report.ts'
-import { housekeeping, httpSettings, pushRules, urlOf } from './settings.ts'
+import { guessing, housekeeping, httpSettings, pushRules, urlOf } from './settings.ts'
 import { FilesystemDriver } from './volume/filesystem.ts'
 import { CACHE, STATE } from './volume/layout.ts'
 import { findNetworkFileSystem, VolumeLock } from './volume/lock.ts'
@@ -215,20 +216,27 @@ async function openServed({ storage }: Config, options: VolumeOptions): Promise<
   }
 }
 
-async function openAuthenticator(config: Config, { policy }: PolicyBook, { log, metrics }: Edge): Promise<Authenticator | undefined> {
+async function openAuthenticator(config: Config, { policy }: PolicyBook, edge: Edge): Promise<Authenticator | undefined> {
   const { htpasswd } = config.auth
+  const { log, metrics } = edge
   if (!htpasswd) {
     const everybody = policy.isOpen ? 'whoever reaches this registry may pull, push and delete' : 'everybody is anonymous, and may do what is granted to that'
     log.warn(`no authentication is configured: ${everybody}; set auth.htpasswd`)
     return undefined
   }
-  const authenticator = await openHtpasswd({ ...htpasswd, onWarning: (message) => log.warn(message) })
+  const guesses = new Guesses(guessing(config, edge))
+  const authenticator = await openHtpasswd({ ...htpasswd, guesses, onWarning: (message) => log.warn(message) })
   return {
     realm: authenticator.realm,
-    async authenticate(credentials) {
-      const principal = await authenticator.authenticate(credentials)
-      metrics.authentications.inc({ outcome: principal ? 'accepted' : 'refused' })
-      return principal
+    async authenticate(credentials, source) {
+      try {
+        const principal = await authenticator.authenticate(credentials, source)
+        metrics.authentications.inc({ outcome: principal ? 'accepted' : 'refused' })
+        return principal
+      } catch (error) {
+        metrics.authentications.inc({ outcome: 'postponed' })
+        throw error
+      }
     },
     [Symbol.asyncDispose]: () => authenticator[Symbol.asyncDispose](),
   }

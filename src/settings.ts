@@ -1,6 +1,8 @@
 import type { Logger } from 'pino'
+import type { GuessesOptions } from './access/guesses.ts'
 import { readPattern } from './config/pattern.ts'
 import type { Config } from './config/schema.ts'
+import { trustProxies } from './http/client-source.ts'
 import type { HttpServer } from './http/server.ts'
 import type { HttpSettings } from './http/settings.ts'
 import type { Metrics } from './observability/metrics.ts'
@@ -21,6 +23,7 @@ export function httpSettings({ http, storage, catalog, tags, lacre }: Config): P
     catalogMaxEntries: catalog.maxentries,
     tagsMaxTags: tags.maxtags,
     maxConnections: lacre.maxconnections,
+    trustedProxies: trustProxies(lacre.trustedproxies),
     metricsPath: '/metrics',
     debug: http.debug.addr ? { addr: http.debug.addr, metricsPath: http.debug.prometheus.enabled ? http.debug.prometheus.path : undefined } : undefined,
   }
@@ -44,6 +47,19 @@ export function housekeeping(config: Config, { log, metrics }: { readonly log: L
       log.info({ blobs, bytes }, 'garbage collected')
     },
     onFailure: (task, cause) => log.error({ err: cause }, `could not ${task}`),
+  }
+}
+
+/** How many wrong passwords somebody has, and how it is told that there are no more. */
+export function guessing({ lacre }: Config, { log, metrics }: { readonly log: Logger; readonly metrics: Metrics }): GuessesOptions {
+  const { enabled, attempts, lock } = lacre.guessing
+  return {
+    attempts: enabled ? attempts : Number.POSITIVE_INFINITY,
+    lockMs: lock,
+    onHold({ counted, source, failures, waitMs, isNews }) {
+      metrics.guessesHeld.inc({ counted })
+      if (isNews) log.warn({ source, counted, failures, waitMs }, 'too many wrong passwords: no more are compared for a while')
+    },
   }
 }
 

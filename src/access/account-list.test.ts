@@ -3,7 +3,8 @@ import { test } from 'node:test'
 import { hashSync } from '@node-rs/bcrypt'
 import { AccountList, findUnusableEntries } from './account-list.ts'
 import { type BcryptHash, costOf } from './bcrypt-hash.ts'
-import { parseHtpasswd } from './htpasswd-file.ts'
+import { Guesses } from './guesses.ts'
+import { type HtpasswdFile, parseHtpasswd } from './htpasswd-file.ts'
 import { type PasswordVerifier, PasswordWorkers } from './password-workers.ts'
 
 const alice = hashSync('wonderland', 4)
@@ -26,9 +27,15 @@ class RecordingVerifier implements PasswordVerifier {
   }
 }
 
+const withoutEnd = () => new Guesses({ attempts: Number.POSITIVE_INFINITY, lockMs: 0 })
+
+function listOf(file: HtpasswdFile, verifier: PasswordVerifier, clock: () => number): AccountList {
+  return new AccountList(file, { verifier, guesses: withoutEnd(), clock })
+}
+
 test('a right password is an account, a wrong one nobody', async () => {
   await using verifier = new RecordingVerifier()
-  const accounts = new AccountList(file, verifier, () => 0)
+  const accounts = listOf(file, verifier, () => 0)
   assert.deepEqual(await accounts.authenticate({ username: 'alice', password: 'wonderland' }), SUCCESS)
   assert.equal(await accounts.authenticate({ username: 'alice', password: 'Wonderland' }), undefined)
   assert.equal(await accounts.authenticate({ username: 'alice', password: 'builder' }), undefined)
@@ -44,7 +51,7 @@ for (const [username, password, why] of [
 ] as const) {
   test(`${why} costs one compare at the highest cost of the file, and is wrong`, async () => {
     await using verifier = new RecordingVerifier()
-    const accounts = new AccountList(file, verifier, () => 0)
+    const accounts = listOf(file, verifier, () => 0)
     assert.equal(await accounts.authenticate({ username, password }), undefined)
     assert.deepEqual(verifier.compared.map(costOf), [5])
   })
@@ -52,15 +59,15 @@ for (const [username, password, why] of [
 
 test('in a file without a usable entry a compare costs as much as a new password would', async () => {
   await using verifier = new RecordingVerifier()
-  const accounts = new AccountList(parseHtpasswd(Buffer.from('old:{SHA}x\n')), verifier, () => 0)
+  const accounts = listOf(parseHtpasswd(Buffer.from('old:{SHA}x\n')), verifier, () => 0)
   assert.equal(await accounts.authenticate({ username: 'old', password: 'x' }), undefined)
   assert.deepEqual(verifier.compared.map(costOf), [10])
 })
 
-test('a verified password is not compared again for five minutes, a wrong one always is', async () => {
+test('a password is not compared again for five minutes, right or wrong', async () => {
   await using verifier = new RecordingVerifier()
   let now = 1_000_000
-  const accounts = new AccountList(file, verifier, () => now)
+  const accounts = listOf(file, verifier, () => now)
   const right = { username: 'alice', password: 'wonderland' }
   const wrong = { username: 'alice', password: 'mirror' }
   for (let round = 0; round < 3; round++) assert.deepEqual(await accounts.authenticate(right), SUCCESS)
@@ -75,12 +82,16 @@ test('a verified password is not compared again for five minutes, a wrong one al
   assert.equal(verifier.compared.length, 2)
 
   for (let round = 0; round < 3; round++) assert.equal(await accounts.authenticate(wrong), undefined)
-  assert.equal(verifier.compared.length, 5)
+  assert.equal(verifier.compared.length, 3)
+
+  now += 5 * 60_000 + 1
+  assert.equal(await accounts.authenticate(wrong), undefined)
+  assert.equal(verifier.compared.length, 4)
 })
 
 test('a remembered password counts for its own name only', async () => {
   await using verifier = new RecordingVerifier()
-  const accounts = new AccountList(file, verifier, () => 0)
+  const accounts = listOf(file, verifier, () => 0)
   assert.deepEqual(await accounts.authenticate({ username: 'alice', password: 'wonderland' }), SUCCESS)
   assert.equal(await accounts.authenticate({ username: 'bob', password: 'wonderland' }), undefined)
   assert.equal(verifier.compared.length, 2)
@@ -88,7 +99,7 @@ test('a remembered password counts for its own name only', async () => {
 
 test('a hundred concurrent checks of the same credentials are one compare, right, wrong or unknown', async () => {
   await using verifier = new RecordingVerifier()
-  const accounts = new AccountList(file, verifier, () => 0)
+  const accounts = listOf(file, verifier, () => 0)
   const ask = (username: string, password: string) => Promise.all(Array.from({ length: 100 }, () => accounts.authenticate({ username, password })))
   const [right, wrong, unknown] = await Promise.all([ask('alice', 'wonderland'), ask('alice', 'mirror'), ask('nobody', 'x')])
   assert.deepEqual(new Set(right.map((principal) => principal?.kind)), new Set(['account']))
@@ -98,7 +109,7 @@ test('a hundred concurrent checks of the same credentials are one compare, right
 
 test('a compare that failed is tried again by the next', async () => {
   await using workers = new PasswordWorkers({ size: 1, queueLimit: 0 })
-  const accounts = new AccountList(file, workers, () => 0)
+  const accounts = listOf(file, workers, () => 0)
   const first = accounts.authenticate({ username: 'bob', password: 'builder' })
   await assert.rejects(accounts.authenticate({ username: 'alice', password: 'wonderland' }), { code: 'TOOMANYREQUESTS' })
   await first
@@ -108,7 +119,7 @@ test('a compare that failed is tried again by the next', async () => {
 test('what follows 72 bytes does not count, as in Apache and Distribution', async () => {
   await using verifier = new RecordingVerifier()
   const long = 'a'.repeat(72)
-  const accounts = new AccountList(parseHtpasswd(Buffer.from(`alice:${hashSync(`${long}bcd`, 4)}\n`)), verifier, () => 0)
+  const accounts = listOf(parseHtpasswd(Buffer.from(`alice:${hashSync(`${long}bcd`, 4)}\n`)), verifier, () => 0)
   assert.deepEqual(await accounts.authenticate({ username: 'alice', password: `${long}bcd` }), SUCCESS)
   assert.deepEqual(await accounts.authenticate({ username: 'alice', password: long }), SUCCESS)
   assert.equal(await accounts.authenticate({ username: 'alice', password: long.slice(1) }), undefined)
@@ -116,7 +127,7 @@ test('what follows 72 bytes does not count, as in Apache and Distribution', asyn
 
 test('of two lines of one name the last counts, as in Distribution', async () => {
   await using verifier = new RecordingVerifier()
-  const accounts = new AccountList(parseHtpasswd(Buffer.from(`alice:${bob}\nalice:${alice}\n`)), verifier, () => 0)
+  const accounts = listOf(parseHtpasswd(Buffer.from(`alice:${bob}\nalice:${alice}\n`)), verifier, () => 0)
   assert.deepEqual(await accounts.authenticate({ username: 'alice', password: 'wonderland' }), SUCCESS)
   assert.equal(await accounts.authenticate({ username: 'alice', password: 'builder' }), undefined)
 })

@@ -2,9 +2,18 @@ import { hash as digestOf, randomBytes } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { Credentials, Principal } from './authenticate.ts'
 import { type BcryptHash, costOf, findBcryptHash, hashOfNobody } from './bcrypt-hash.ts'
+import type { Guess, Guesses } from './guesses.ts'
 import { type HtpasswdFile, listEntries } from './htpasswd-file.ts'
 import type { PasswordVerifier } from './password-workers.ts'
 import { DEFAULT_COST } from './passwords.ts'
+
+/** What the lists of one file have in common, whichever takes the other's place. */
+interface AccountListParts {
+  readonly verifier: PasswordVerifier
+  readonly guesses: Guesses
+  /** Milliseconds, as `Date.now`. */
+  readonly clock: () => number
+}
 
 const REMEMBERED_MOST = 4096
 const REMEMBERED_MS = 5 * 60_000
@@ -18,14 +27,19 @@ export class AccountList {
   readonly #hashOfNobody: BcryptHash
   readonly #verifier: PasswordVerifier
   readonly #key = randomBytes(32).toString('base64')
+  readonly #guesses: Guesses
+  /** What was compared, and whether it was right. @NOTE in two, so that wrong passwords push out no right ones. */
   readonly #verified: LRUCache<string, true>
-  readonly #comparing = new Map<string, Promise<boolean>>()
+  readonly #refused: LRUCache<string, true>
+  readonly #guessing = new Map<string, Promise<boolean>>()
 
-  constructor(file: HtpasswdFile, verifier: PasswordVerifier, clock: () => number) {
+  constructor(file: HtpasswdFile, { verifier, guesses, clock }: AccountListParts) {
     this.#hashes = readHashes(file)
     this.#hashOfNobody = hashOfNobody(Math.max(0, ...[...this.#hashes.values()].map(costOf)) || DEFAULT_COST)
     this.#verifier = verifier
+    this.#guesses = guesses
     this.#verified = new LRUCache({ max: REMEMBERED_MOST, ttl: REMEMBERED_MS, ttlResolution: 0, perf: { now: clock } })
+    this.#refused = new LRUCache({ max: REMEMBERED_MOST, ttl: REMEMBERED_MS, ttlResolution: 0, perf: { now: clock } })
   }
 
   /** How many accounts can log in. */
@@ -34,28 +48,39 @@ export class AccountList {
   }
 
   /**
-   * The account of these credentials, or `undefined` when they are wrong. Whoever is unknown costs a compare too, as long as the longest of this file.
+   * The account of these credentials, or `undefined` when they are wrong. Whoever is unknown costs a compare too, as long as the longest of this file. The same
+   * wrong password again is no guess: it is compared and counted once.
    *
+   * @throws OciError `TOOMANYREQUESTS`, see {@link Guesses.attempt} and {@link PasswordVerifier.verify}.
    * @NOTE bcrypt looks at the first 72 bytes, here as in Apache and Distribution: a longer password that Apache stored goes on working.
    */
-  async authenticate(credentials: Credentials): Promise<Principal | undefined> {
-    const hash = isUsable(credentials) ? this.#hashes.get(credentials.username) : undefined
+  async authenticate(credentials: Credentials, source = ''): Promise<Principal | undefined> {
+    const { username } = credentials
     const key = this.#keyOf(credentials)
-    if (!(hash && this.#verified.has(key))) {
-      const matches = await this.#compareOnce(key, credentials.password, hash ?? this.#hashOfNobody)
-      if (!(hash && matches)) return undefined
-      this.#verified.set(key, true)
-    }
-    return { kind: 'account', name: credentials.username }
+    if (this.#refused.has(key)) return undefined
+    const guess = { source, username }
+    const isRight = (this.#verified.has(key) && this.#guesses.isAtHome(guess)) || (await this.#guessOnce(guess, credentials, key))
+    return isRight ? { kind: 'account', name: username } : undefined
   }
 
-  /** Concurrent compares of the same credentials are one; wrong ones are not remembered. */
-  #compareOnce(key: string, password: string, hash: BcryptHash): Promise<boolean> {
-    const running = this.#comparing.get(key)
+  /** Concurrent guesses of the same credentials from the same source are one. */
+  #guessOnce(guess: Guess, credentials: Credentials, key: string): Promise<boolean> {
+    const id = `${key} ${guess.source}`
+    const running = this.#guessing.get(id)
     if (running !== undefined) return running
-    const comparing = this.#verifier.verify(password, hash).finally(() => this.#comparing.delete(key))
-    this.#comparing.set(key, comparing)
-    return comparing
+    const guessing = this.#guesses.attempt(guess, (isKnown) => this.#judge(credentials, key, isKnown)).finally(() => this.#guessing.delete(id))
+    this.#guessing.set(id, guessing)
+    return guessing
+  }
+
+  async #judge(credentials: Credentials, key: string, isUrgent: boolean): Promise<boolean> {
+    if (this.#verified.has(key)) return true
+    const hash = isUsable(credentials) ? this.#hashes.get(credentials.username) : undefined
+    const matches = await this.#verifier.verify(credentials.password, hash ?? this.#hashOfNobody, { isUrgent })
+    const isRight = hash !== undefined && matches
+    const remembered = isRight ? this.#verified : this.#refused
+    remembered.set(key, true)
+    return isRight
   }
 
   /** @NOTE no HMAC is needed, which costs twenty times as much: what is computed stays in here, so that nobody can make it longer. */

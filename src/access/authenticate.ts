@@ -15,7 +15,8 @@ export interface Authenticator extends AsyncDisposable {
   /**
    * The account these credentials belong to, or `undefined` when they are wrong.
    *
-   * @throws OciError `TOOMANYREQUESTS` with `Retry-After` when too many passwords are waiting to be compared.
+   * @param source the address they come from, as wrong passwords are counted by it.
+   * @throws OciError `TOOMANYREQUESTS` with `Retry-After` after too many wrong passwords, or when too many are waiting to be compared.
    */
-  authenticate(credentials: Credentials): Promise<Principal | undefined>
+  authenticate(credentials: Credentials, source?: string): Promise<Principal | undefined>
 }

@@ -5,7 +5,8 @@ import { AccountList, findUnusableEntries } from './account-list.ts'
 import { parseAccountName } from './account-name.ts'
 import { addAccount } from './accounts.ts'
 import type { Authenticator, Credentials, Principal } from './authenticate.ts'
-import { parseHtpasswd } from './htpasswd-file.ts'
+import { Guesses } from './guesses.ts'
+import { type HtpasswdFile, parseHtpasswd } from './htpasswd-file.ts'
 import { type PasswordVerifier, PasswordWorkers } from './password-workers.ts'
 import { generatePassword } from './passwords.ts'
 
@@ -17,6 +18,8 @@ export interface HtpasswdOptions {
   /** Told once about each trouble with the file, as a sentence; also the password of a file that had to be made. */
   readonly onWarning?: (message: string) => void
   readonly verifier?: PasswordVerifier
+  /** Counts wrong passwords; without it anybody may try as many as they like. */
+  readonly guesses?: Guesses
 }
 
 const SIZE_LIMIT = 16 * 1024 * 1024 // bytes; more than 200,000 accounts
@@ -42,6 +45,7 @@ class HtpasswdAuthenticator implements Authenticator {
   readonly #clock: () => number
   readonly #warn: (message: string) => void
   readonly #verifier: PasswordVerifier
+  readonly #guesses: Guesses
   #accounts: AccountList | undefined
   /** What the file looked like when it was last read, or tried to be. */
   #state = ''
@@ -51,12 +55,13 @@ class HtpasswdAuthenticator implements Authenticator {
   #thisLook = Promise.resolve('')
   #nextLook: Promise<string> | undefined
 
-  constructor({ path, realm, clock = Date.now, onWarning = emitWarning, verifier = new PasswordWorkers() }: HtpasswdOptions) {
-    this.realm = realm
-    this.#path = path
-    this.#clock = clock
-    this.#warn = onWarning
-    this.#verifier = verifier
+  constructor(options: HtpasswdOptions) {
+    this.realm = options.realm
+    this.#path = options.path
+    this.#clock = options.clock ?? Date.now
+    this.#warn = options.onWarning ?? emitWarning
+    this.#verifier = options.verifier ?? new PasswordWorkers()
+    this.#guesses = options.guesses ?? new Guesses({ attempts: Number.POSITIVE_INFINITY, lockMs: 0 })
   }
 
   /** @NOTE a line that cannot be parsed lets nobody in, but does not keep the registry from starting: under Distribution it starts too. */
@@ -67,18 +72,18 @@ class HtpasswdAuthenticator implements Authenticator {
     await this.#reload(await readState(this.#path))
   }
 
-  async authenticate(credentials: Credentials): Promise<Principal | undefined> {
+  async authenticate(credentials: Credentials, source = ''): Promise<Principal | undefined> {
     const state = await this.#look()
     if (state !== this.#state) await this.#reloadOnce(state)
-    return await (this.#accounts ?? this.#nobody()).authenticate(credentials)
+    return await (this.#accounts ?? this.#listOf({ lines: [] })).authenticate(credentials, source)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#verifier[Symbol.asyncDispose]()
   }
 
-  #nobody(): AccountList {
-    return new AccountList({ lines: [] }, this.#verifier, this.#clock)
+  #listOf(file: HtpasswdFile): AccountList {
+    return new AccountList(file, { verifier: this.#verifier, guesses: this.#guesses, clock: this.#clock })
   }
 
   /** What the file looks like after this call. All who ask while one look is under way share the next. */
@@ -115,7 +120,7 @@ class HtpasswdAuthenticator implements Authenticator {
     const digest = createHash('sha256').update(bytes).digest('hex')
     if (digest === this.#digest) return
     const file = parseHtpasswd(bytes)
-    this.#accounts = new AccountList(file, this.#verifier, this.#clock)
+    this.#accounts = this.#listOf(file)
     this.#digest = digest
     for (const problem of findUnusableEntries(file)) this.#warn(`htpasswd ${this.#path}: ${problem}`)
   }

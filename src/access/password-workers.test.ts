@@ -46,6 +46,14 @@ test('beyond the queue a compare is refused with 429 and Retry-After, and those 
   assert.equal(await workers.verify('p4ssw0rd', HASH), true)
 })
 
+test('an urgent compare goes before those that wait, and is taken where their queue is full', async () => {
+  await using workers = new PasswordWorkers({ size: 1, queueLimit: 2 })
+  const order: string[] = []
+  const ask = (name: string, isUrgent: boolean) => workers.verify('p4ssw0rd', HASH, { isUrgent }).then(() => order.push(name))
+  await Promise.all([ask('running', false), ask('first', false), ask('second', false), ask('urgent', true)])
+  assert.deepEqual(order, ['running', 'urgent', 'first', 'second'])
+})
+
 test('more compares than threads are all answered, each with its own result', async () => {
   await using workers = new PasswordWorkers({ size: 2 })
   const passwords = Array.from({ length: 12 }, (_, index) => (index % 3 === 0 ? 'p4ssw0rd' : `wrong ${index}`))

@@ -17,12 +17,15 @@ export type PasswordReply =
 
 /** Compares passwords with hashes, one at a time or many. */
 export interface PasswordVerifier extends AsyncDisposable {
-  /** @throws OciError `TOOMANYREQUESTS` when too many compares are waiting. */
-  verify(password: string, hash: BcryptHash): Promise<boolean>
+  /**
+   * @param options.isUrgent goes before all that is not, and waits in a queue of its own.
+   * @throws OciError `TOOMANYREQUESTS` when too many compares are waiting.
+   */
+  verify(password: string, hash: BcryptHash, options?: { readonly isUrgent: boolean }): Promise<boolean>
 }
 
 const WORKERS_MOST = 4
-const QUEUE_LIMIT = 128 // at cost 10 and two workers: three seconds of waiting
+const QUEUE_LIMIT = 128 // of each queue; at cost 10 and two workers: three seconds of waiting
 const WORKER_FILE = new URL(`./password-worker.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url)
 
 interface Task {
@@ -40,6 +43,7 @@ export class PasswordWorkers implements PasswordVerifier {
   readonly #queueLimit: number
   readonly #idle: Worker[] = []
   readonly #busy = new Map<Worker, Task>()
+  readonly #urgent: Task[] = []
   readonly #waiting: Task[] = []
   #isClosed = false
 
@@ -48,15 +52,15 @@ export class PasswordWorkers implements PasswordVerifier {
     this.#queueLimit = queueLimit
   }
 
-  async verify(password: string, hash: BcryptHash): Promise<boolean> {
-    const reply = await this.#run({ kind: 'verify', password, hash })
+  async verify(password: string, hash: BcryptHash, { isUrgent } = { isUrgent: false }): Promise<boolean> {
+    const reply = await this.#run({ kind: 'verify', password, hash }, isUrgent ? this.#urgent : this.#waiting)
     if (reply.kind !== 'verified') throw new Error(`cannot compare a password: ${describe(reply)}`)
     return reply.matches
   }
 
   /** A hash that Apache, Distribution and lacre take: `$2y$`. */
   async hash(password: NewPassword, cost: BcryptCost): Promise<BcryptHash> {
-    const reply = await this.#run({ kind: 'hash', password, cost })
+    const reply = await this.#run({ kind: 'hash', password, cost }, this.#waiting)
     const hash = reply.kind === 'hashed' && findBcryptHash(reply.hash)
     if (!hash) throw new Error(`cannot hash a password: ${describe(reply)}`)
     return hash
@@ -65,25 +69,26 @@ export class PasswordWorkers implements PasswordVerifier {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true
     const workers = [...this.#idle, ...this.#busy.keys()]
-    for (const task of [...this.#busy.values(), ...this.#waiting]) task.reject(closed())
+    for (const task of [...this.#busy.values(), ...this.#urgent, ...this.#waiting]) task.reject(closed())
     this.#idle.length = 0
+    this.#urgent.length = 0
     this.#waiting.length = 0
     this.#busy.clear()
     await Promise.all(workers.map((worker) => worker.terminate()))
   }
 
-  #run(job: PasswordJob): Promise<PasswordReply> {
+  #run(job: PasswordJob, queue: Task[]): Promise<PasswordReply> {
     if (this.#isClosed) return Promise.reject(closed())
-    if (this.#busy.size >= this.#size && this.#waiting.length >= this.#queueLimit) return Promise.reject(tooMany())
+    if (this.#busy.size >= this.#size && queue.length >= this.#queueLimit) return Promise.reject(tooMany())
     const { promise, resolve, reject } = Promise.withResolvers<PasswordReply>()
-    this.#waiting.push({ job, resolve, reject })
+    queue.push({ job, resolve, reject })
     this.#next()
     return promise
   }
 
   #next(): void {
     if (this.#busy.size >= this.#size) return
-    const task = this.#waiting.shift()
+    const task = this.#urgent.shift() ?? this.#waiting.shift()
     if (!task) return
     const worker = this.#idle.pop() ?? this.#start()
     this.#busy.set(worker, task)

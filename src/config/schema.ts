@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { acmeSchema } from './acme-schema.ts'
+import { guessingSchema, trustedProxies } from './guessing-schema.ts'
 import { healthSchema } from './health-schema.ts'
 import { httpSchema } from './http-schema.ts'
 import { notificationsSchema } from './notifications-schema.ts'
@@ -63,6 +64,8 @@ const lacreSchema = z.object({
   acme: acmeSchema.prefault({}),
   pki: pkiSchema.prefault({}),
   maxconnections: count('Most connections at a time; when there are more, those idle for longest are ended.', 10_000),
+  trustedproxies: trustedProxies,
+  guessing: guessingSchema.prefault({}),
   gc: z
     .object({
       grace: duration('How long content that nothing refers to is kept.').default(24 * HOUR_MS),

@@ -1,7 +1,8 @@
-import type { IncomingMessage } from 'node:http'
 import type { Authenticator, Principal } from '../access/authenticate.ts'
 import { parseBasic } from '../access/basic.ts'
 import { OciError } from '../oci/error.ts'
+import type { Call } from './call.ts'
+import { findSource, type TrustedProxies } from './client-source.ts'
 
 /** One thing a request needs leave for, spelled as Distribution's Go structs are. */
 export interface AccessRequest {
@@ -14,16 +15,22 @@ export interface AccessRequest {
 const ANONYMOUS: Principal = { kind: 'anonymous' }
 const NOBODY = /^basic +og==$/i // an empty name and password: what podman and skopeo send of a user who has not logged in
 
+/** Who is asked whose credentials a request carries, and whose word about its source counts. */
+export interface Gate {
+  readonly authenticator: Authenticator | undefined
+  readonly settings: { readonly trustedProxies: TrustedProxies | undefined }
+}
+
 /**
  * Who sends this request: `undefined` with credentials that are wrong. Whoever shows none is anonymous, and without an authenticator everybody is.
  *
  * @throws OciError `TOOMANYREQUESTS` from the authenticator.
  */
-export async function authenticate(authenticator: Authenticator | undefined, { headers }: IncomingMessage): Promise<Principal | undefined> {
-  const { authorization } = headers
+export async function authenticate({ authenticator, settings }: Gate, { request, remoteAddress }: Call): Promise<Principal | undefined> {
+  const { authorization } = request.headers
   if (!authenticator || authorization === undefined || NOBODY.test(authorization)) return ANONYMOUS
   const credentials = parseBasic(authorization)
-  return credentials && authenticator.authenticate(credentials)
+  return credentials && authenticator.authenticate(credentials, findSource(request, remoteAddress, settings.trustedProxies))
 }
 
 /** The answer to a client without valid credentials, which lists what it wanted. */

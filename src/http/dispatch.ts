@@ -41,7 +41,7 @@ export async function answerApi(service: Service, call: Call, target: string): P
   const method = request.method ?? 'GET'
   const endpoint = match.route.endpoints.get(method)
   noteRoute(findings, match, endpoint)
-  const principal = await authenticate(service.authenticator, request)
+  const principal = await authenticate(service, call)
   if (principal?.kind === 'account') findings.account = principal.name
   const leave = leaveOf(service, call, principal)
   if (!principal || !isLetIn(leave, endpoint, match)) throw challenge(service.authenticator, wantedAccess(method, match, query))

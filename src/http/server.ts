@@ -3,7 +3,7 @@ import type { Authenticator } from '../access/authenticate.ts'
 import { openPolicy, type Policy } from '../access/policy.ts'
 import type { Notifier } from '../notifications/notifier.ts'
 import type { Registry } from '../registry/registry.ts'
-import { authenticate, challenge } from './authenticate.ts'
+import { authenticate, challenge, type Gate } from './authenticate.ts'
 import { authorityRoutes } from './authority-documents.ts'
 import { debugRoutes } from './debug.ts'
 import { affordableConnections } from './descriptors.ts'
@@ -86,7 +86,7 @@ function createMainListener(options: HttpServerOptions, settings: HttpSettings):
       '/healthz': fixed('healthz', async () => live()),
       '/readyz': fixed('readyz', async () => ready(health)),
       ...authorityRoutes(options.authorityFolder),
-      ...metricsRoute(settings.metricsPath, options.metrics, (answer) => admitted(tls, authenticated(authenticator, answer))),
+      ...metricsRoute(settings.metricsPath, options.metrics, (answer) => admitted(tls, authenticated({ authenticator, settings }, answer))),
     },
     fallback: admitted(tls, whileHealthy(health, apiBelow(settings.prefix, service))),
     createServe: (isDraining) => createServe({ settings, observer, isDraining }),
@@ -125,10 +125,10 @@ function admitted(tls: TlsFiles | undefined, answer: Answer): Answer {
   }
 }
 
-function authenticated(authenticator: Authenticator | undefined, answer: Answer): Answer {
+function authenticated(gate: Gate, answer: Answer): Answer {
   return async (call) => {
-    const principal = await authenticate(authenticator, call.request)
-    if (authenticator && principal?.kind !== 'account') throw challenge(authenticator, [])
+    const principal = await authenticate(gate, call)
+    if (gate.authenticator && principal?.kind !== 'account') throw challenge(gate.authenticator, [])
     return answer(call)
   }
 }

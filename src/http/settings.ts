@@ -1,3 +1,5 @@
+import type { TrustedProxies } from './client-source.ts'
+
 /** What a configuration says of the HTTP side, already defaulted; times in milliseconds, sizes in bytes. */
 export interface HttpSettings {
   /** `host:port`, `:port`, `[::1]:port`, or a socket's path when `net` is `unix`. Port 0 takes any free one. */
@@ -23,6 +25,8 @@ export interface HttpSettings {
   readonly keepAliveTimeoutMs: number
   /** Most connections at a time. For one more, the one that has been idle longest goes; where none is idle, the new one. */
   readonly maxConnections: number
+  /** Proxies whose `X-Forwarded-For` tells where a request comes from; nobody's without them. */
+  readonly trustedProxies: TrustedProxies | undefined
   /** Path of the metrics on the main address, behind authentication; `undefined`: not there. */
   readonly metricsPath: string | undefined
   readonly debug: DebugSettings | undefined
@@ -49,6 +53,7 @@ export const defaultHttpSettings: HttpSettings = {
   headersTimeoutMs: 30_000,
   keepAliveTimeoutMs: 72_000, // longer than the 60 s after which common load balancers drop an idle connection
   maxConnections: 10_000,
+  trustedProxies: undefined,
   metricsPath: undefined,
   debug: undefined,
 }

@@ -16,8 +16,15 @@ export function createMetrics() {
     ...contentMetrics(registers),
     ...collectionMetrics(registers),
     ...renewalMetrics(registers),
-    /** What became of credentials: outcome `accepted` or `refused`. */
+    /** What became of credentials: outcome `accepted`, `refused`, or `postponed` (not compared: 429). */
     authentications: new Counter({ name: 'registry_auth_total', help: 'Credentials checked, by outcome.', labelNames: ['outcome'], registers }),
+    /** Counted `source`, `account`, or `known`: an account at an address it has logged in from. */
+    guessesHeld: new Counter({
+      name: 'registry_auth_holds_total',
+      help: 'Times that somebody has to wait after wrong passwords, by what was counted.',
+      labelNames: ['counted'],
+      registers,
+    }),
     /** Connections whose client certificate was refused; reason such as `revoked`. */
     clientsTurnedAway: new Counter({
       name: 'registry_tls_clients_turned_away_total',

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { AccessError } from '../../src/access/access-error.ts'
 import { AccountList, findUnusableEntries } from '../../src/access/account-list.ts'
+import { Guesses } from '../../src/access/guesses.ts'
 import { formatHtpasswd, listEntries, parseHtpasswd, removeEntries, setEntry } from '../../src/access/htpasswd-file.ts'
 import { PasswordWorkers } from '../../src/access/password-workers.ts'
 import { type Dice, mutate, nasty } from './dice.ts'
@@ -38,7 +39,7 @@ serveCases(async (dice) => {
     const changed = setEntry(removeEntries(file, 'mallory'), { name: 'mallory', hash: HASH })
     assert.deepEqual(listEntries(parseHtpasswd(formatHtpasswd(changed))), listEntries(changed), `an edit changes other lines: ${about}`)
     if (EXPENSIVE.test(bytes.toString('latin1'))) return // such a password takes minutes, as its operator wanted
-    const accounts = new AccountList(changed, passwords, Date.now)
+    const accounts = new AccountList(changed, { verifier: passwords, guesses: new Guesses({ attempts: Number.POSITIVE_INFINITY, lockMs: 0 }), clock: Date.now })
     assert.ok(await accounts.authenticate({ username: 'mallory', password: 'secret' }), `nobody gets in any more: ${about}`)
     for (const username of ['mallory', nasty(dice), 'nobody'])
       assert.equal(await accounts.authenticate({ username, password: 'wrong' }), undefined, `${username} gets in: ${about}`)
