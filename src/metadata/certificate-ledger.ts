@@ -1,7 +1,8 @@
-import { mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Selectable } from 'kysely'
+import { authorityPaths } from '../pki/authority-files.ts'
 import { CertificateError } from '../pki/certificate-error.ts'
 import { type CertificateProfile, type Ledger, type LedgerEntry, type LedgerPen, plainSerial, type RevocationReason } from '../pki/ledger.ts'
 import { Database } from './database.ts'
@@ -14,9 +15,10 @@ const GLANCE_MS = 25
 /**
  * Opens the ledger in a file of its own, which is made where there is none. Commits are durable.
  *
- * @throws CertificateError when the file is damaged, of a later lacre, or cannot be made.
+ * @throws CertificateError when the file is damaged, of a later lacre, cannot be made, or is gone from a CA that has revoked with it.
  */
 export function openCertificateLedger(path: string, patienceMs = PATIENCE_MS): Ledger {
+  refuseLost(path)
   return new SqliteLedger(path, openDatabase(path), patienceMs)
 }
 
@@ -112,6 +114,9 @@ function penOn(database: LedgerDatabase): LedgerPen {
       )
       return row?.number ?? 1
     },
+    raiseListNumber(known) {
+      database.run(build.updateTable('revocation_list').set({ number: known }).where('number', '<', known))
+    },
   }
 }
 
@@ -142,6 +147,15 @@ function readRow(row: Row): LedgerEntry {
     pem: row.pem,
     ...(row.revoked_at !== null && { revokedAt: new Date(row.revoked_at), reason: (row.reason ?? 'unspecified') as RevocationReason }),
   }
+}
+
+/** @NOTE A new ledger in the place of one that is lost would know nothing of what was issued: nobody could revoke it by its name. */
+function refuseLost(path: string): void {
+  const { key, listPem } = authorityPaths(dirname(path))
+  if (existsSync(path) || ![key, listPem].every((file) => existsSync(file))) return
+  throw new CertificateError(`the ledger ${path} is gone: the CA beside it has issued certificates that nothing else knows`, {
+    hint: `restore it from a backup; without one, begin an empty one with "touch ${path}": what ${listPem} holds stays revoked`,
+  })
 }
 
 function openDatabase(path: string): LedgerDatabase {

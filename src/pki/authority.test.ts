@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { createPublicKey, X509Certificate } from 'node:crypto'
-import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { AuthorityFolder, DAY_MS } from '../../test/support/authority-folder.ts'
 import { CertificateFolder } from '../../test/support/certificates.ts'
+import { openLedger } from '../../test/support/ledger-file.ts'
+import { openAuthority } from './authority.ts'
 import { makeRequest, parseRequest } from './certificate-request.ts'
 import { parseSubject } from './distinguished-name.ts'
 import { keyKinds, makeKey } from './key-kind.ts'
@@ -169,6 +171,31 @@ test('lists are numbered upwards, also by two who write at once', async () => {
   const [one, other] = [await folder.open(), await folder.open()]
   const lists = await Promise.all([one.renewCrl(), other.renewCrl(), one.renewCrl()])
   assert.deepEqual(lists.map(({ number }) => number).sort(), [1, 2, 3])
+})
+
+test('a list takes back nothing of the one before, though the ledger was lost or is from a backup', async () => {
+  for (const backup of [[], ['a.test']]) {
+    await using folder = await AuthorityFolder.make()
+    await folder.create()
+    const { entry } = await folder.issue(['a.test'])
+    await (await folder.open()).revoke('a.test', 'keyCompromise')
+    await (await folder.open()).renewCrl()
+    using ledger = openLedger(join(folder.root, 'other'))
+    await ledger.exclusively(async (pen) => void backup.map(() => pen.add(entry)))
+    const { number, size } = await (await openAuthority({ ...folder.options, ledger })).renewCrl()
+    assert.deepEqual([number, size, ledger.find(entry.serial)?.reason], [3, 1, 'keyCompromise'])
+  }
+})
+
+test('where the CA has a revocation list and its ledger is gone, none is begun in silence', async () => {
+  await using folder = await AuthorityFolder.make()
+  await folder.create()
+  await (await folder.open()).renewCrl()
+  await rename(folder.paths.ledger, `${folder.paths.ledger}.lost`)
+  assert.throws(() => openLedger(folder.options.directory), { name: 'CertificateError', message: /is gone/, hint: /backup/ })
+  await writeFile(folder.paths.ledger, '')
+  using ledger = openLedger(folder.options.directory)
+  assert.deepEqual(ledger.list(), [])
 })
 
 test('the CA key is not looked at until something must be signed', async () => {

@@ -6,9 +6,10 @@ import { CertificateError } from './certificate-error.ts'
 import type { CertificateRequest } from './certificate-request.ts'
 import { makePrivateFolder, writeFileDurably, writeFolderDurably } from './durable-files.ts'
 import type { AskPassphrase } from './key-file.ts'
+import { readLastLists } from './last-list.ts'
 import { CLOCK_SKEW_MS, DAY_MS, type LeafRequest, planLeaf } from './leaf-certificate.ts'
 import type { Ledger, LedgerEntry, LedgerPen, RevocationReason } from './ledger.ts'
-import { ledgerEntry } from './ledger-entry.ts'
+import { ledgerEntry, lostEntry } from './ledger-entry.ts'
 import { formatRevocationList, signRevocationList } from './revocation-list.ts'
 import { makeRoot, type RootFiles, type RootRequest } from './root-certificate.ts'
 import { signCertificate } from './sign-certificate.ts'
@@ -67,15 +68,16 @@ export async function createAuthority(options: NewAuthority): Promise<Authority>
  */
 export async function installAuthority(
   options: AuthorityOptions & Pick<NewAuthority, 'replace'>,
-  make: () => Promise<{ files: RootFiles; entries: readonly LedgerEntry[] }>,
+  make: () => Promise<{ files: RootFiles; entries: readonly LedgerEntry[]; listNumber?: number }>,
 ): Promise<Authority> {
   const paths = authorityPaths(options.directory)
   await makePrivateFolder(options.directory)
   await options.ledger.exclusively(async (pen) => {
     await makeRoom(paths, (options.now ?? Date.now)(), options.replace === true)
-    const { files, entries } = await make()
+    const { files, entries, listNumber = 0 } = await make()
     await writeFolderDurably(paths.folder, { ...files, 'bundle.crt': files['ca.crt'] })
     for (const entry of entries) pen.add(entry)
+    pen.raiseListNumber(listNumber)
   })
   return openAuthority(options)
 }
@@ -192,6 +194,7 @@ export class Authority {
   }
 
   async #writeList(pen: LedgerPen, issuers: readonly ListIssuer[]): Promise<RevocationList> {
+    await this.#heed(pen, issuers)
     const content = this.#listContent(pen)
     const lists = issuers.map((issuer) => signRevocationList(issuer, content))
     const [der = Buffer.alloc(0)] = lists
@@ -199,6 +202,24 @@ export class Authority {
     await writeFileDurably(this.#paths.listPem, pem, 0o644)
     await writeFileDurably(this.#paths.listDer, der, 0o644)
     return { number: content.number, der, pem, nextUpdate: content.nextUpdate, size: content.revoked.length }
+  }
+
+  /**
+   * Enters what the last list says and the ledger does not, which may be new or from a backup: no list takes back what one before
+   * it said, nor has a lower number.
+   */
+  async #heed(pen: LedgerPen, issuers: readonly ListIssuer[]): Promise<void> {
+    const last = await readLastLists(
+      [this.#paths.listPem, this.#paths.listDer],
+      issuers.map(({ certificate }) => certificate),
+    )
+    pen.raiseListNumber(Math.max(0, ...last.map(({ number = 0 }) => number)))
+    const known = new Map(this.list().map((entry) => [entry.serial, entry]))
+    for (const revocation of new Map(last.flatMap(({ revoked }) => revoked.map((each) => [each.serial, each]))).values()) {
+      const entry = known.get(revocation.serial)
+      if (!entry) pen.add(lostEntry(revocation, this.certificate))
+      else if (!entry.revokedAt) pen.revoke(entry.serial, revocation.at, revocation.reason ?? 'unspecified')
+    }
   }
 
   /** What is over needs no revocation any more: RFC 5280, 3.3, a day later for clocks that are late. */

@@ -2,6 +2,13 @@ import type { X509Certificate } from 'node:crypto'
 import { certificateNames, readSubject } from './certificate-parts.ts'
 import { formatSubject } from './distinguished-name.ts'
 import { type CertificateProfile, type LedgerEntry, plainSerial } from './ledger.ts'
+import type { Revocation } from './revocation-list.ts'
+
+/** What the ledger keeps of a certificate that only a revocation list tells of: it may last as long as its CA. */
+export function lostEntry({ serial, at, reason = 'unspecified' }: Revocation, authority: X509Certificate): LedgerEntry {
+  const unknown = { names: [], subject: `serial ${serial}`, fingerprint256: '', pem: '' }
+  return { serial, profile: 'server', ...unknown, notBefore: at, notAfter: authority.validToDate, revokedAt: at, reason }
+}
 
 /** What the ledger keeps of a certificate. */
 export function ledgerEntry(certificate: X509Certificate, profile: CertificateProfile): LedgerEntry {

@@ -5,6 +5,7 @@ export type CertificateProfile = 'authority' | 'server' | 'client'
 export const revocationReasons = {
   unspecified: 0,
   keyCompromise: 1,
+  cACompromise: 2,
   affiliationChanged: 3,
   superseded: 4,
   cessationOfOperation: 5,
@@ -36,8 +37,10 @@ export interface LedgerPen {
   /** Nothing happens when it is in the ledger already. @throws CertificateError if another one has its serial. */
   add(entry: LedgerEntry): void
   revoke(serial: string, at: Date, reason: RevocationReason): void
-  /** The next number for a revocation list, greater than all before. */
+  /** The next number for a revocation list, greater than all before, and than what {@link raiseListNumber} was told. */
   nextListNumber(): number
+  /** Tells of a revocation list that the ledger may not know, for example of another program. */
+  raiseListNumber(known: number): void
 }
 
 /** Every certificate that an authority has issued. Implemented in src/metadata/certificate-ledger.ts. */

@@ -26,17 +26,26 @@ test('of an index, the revoked certificates are read, with date and reason', asy
       serial: 'a1b',
       subject: 'C=FR, O=SINGLETON, CN=gone',
       notAfter: new Date('2027-02-20T05:53:56Z'),
-      revokedAt: new Date('2026-11-22T05:53:56Z'),
+      at: new Date('2026-11-22T05:53:56Z'),
       reason: 'keyCompromise',
     },
     {
       serial: '3',
       subject: 'CN=for no reason',
       notAfter: new Date('2051-02-20T05:53:56Z'),
-      revokedAt: new Date('2026-11-22T05:53:56Z'),
+      at: new Date('2026-11-22T05:53:56Z'),
       reason: 'unspecified',
     },
   ])
+})
+
+test('a reason is taken over, whatever openssl calls it', async () => {
+  const reasons = ['CACompromise', 'CAkeyTime,20261122000000Z', 'keyTime,20261122000000Z', 'certificateHold', 'whatever']
+  const found = await read(...reasons.map((reason, index) => `R\t270220055356Z\t261122055356Z,${reason}\t0${index}\tunknown\t/CN=gone`))
+  assert.deepEqual(
+    found.map(({ reason }) => reason),
+    ['cACompromise', 'cACompromise', 'keyCompromise', 'unspecified', 'unspecified'],
+  )
 })
 
 test('where there is no index, nothing is revoked', async () => {

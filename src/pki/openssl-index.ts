@@ -1,12 +1,11 @@
 import { readFile } from 'node:fs/promises'
 import { plainSerial, type RevocationReason, revocationReasons } from './ledger.ts'
+import type { Revocation } from './revocation-list.ts'
 
 /** A revoked certificate in the index.txt of `openssl ca` and easy-rsa. */
-export interface IndexedRevocation {
-  readonly serial: string
+export interface IndexedRevocation extends Revocation {
   readonly subject: string
   readonly notAfter: Date
-  readonly revokedAt: Date
   readonly reason: RevocationReason
 }
 
@@ -21,15 +20,18 @@ function parseLine(line: string): IndexedRevocation[] {
   const [state, end = '', revocation = '', serial = '', , subject = ''] = line.split('\t')
   const [at = '', reason] = revocation.split(',')
   if (state !== 'R' || !/^[0-9a-f]+$/i.test(serial)) return []
-  return [{ serial: plainSerial(serial), subject: formatSubject(subject), notAfter: parseTime(end), revokedAt: parseTime(at), reason: parseReason(reason) }]
+  return [{ serial: plainSerial(serial), subject: formatSubject(subject), notAfter: parseTime(end), at: parseTime(at), reason: parseReason(reason) }]
 }
 
 function formatSubject(text: string): string {
   return text.replace(/^\//, '').split('/').join(', ')
 }
 
+const WITH_TIME: Readonly<Record<string, RevocationReason>> = { keytime: 'keyCompromise', cakeytime: 'cACompromise' } // the time of the compromise follows
+
 function parseReason(text = ''): RevocationReason {
-  return (Object.keys(revocationReasons) as RevocationReason[]).find((reason) => reason.toLowerCase() === text.toLowerCase()) ?? 'unspecified'
+  const word = text.toLowerCase()
+  return WITH_TIME[word] ?? (Object.keys(revocationReasons) as RevocationReason[]).find((reason) => reason.toLowerCase() === word) ?? 'unspecified'
 }
 
 /** `261122054000Z`, or with four digits of the year from 2050: RFC 5280, 4.1.2.5. */

@@ -1,7 +1,10 @@
 import type { KeyObject } from 'node:crypto'
 import { CertificateError } from './certificate-error.ts'
+import { readExtensionList } from './certificate-parts.ts'
 import { type DerValue, readChildren, readDer } from './der.ts'
+import { plainSerial, type RevocationReason, revocationReasons } from './ledger.ts'
 import { decodePem, parsePem } from './pem.ts'
+import type { Revocation } from './revocation-list.ts'
 import { readSignedValue } from './signed-value.ts'
 
 /** The certificates that a CA has taken back: a revocation list (RFC 5280, section 5), read. */
@@ -11,11 +14,20 @@ export interface RevokedCertificates {
   readonly nextUpdate: Date | undefined
   /** Serial numbers as `X509Certificate.serialNumber` writes them. */
   readonly serials: ReadonlySet<string>
+  /** What only the makers of lists want to know. @throws RangeError for what is no DER. */
+  readDetails(): ListDetails
   /** Whether the CA with this key made the list. */
   isSignedBy(key: KeyObject): boolean
 }
 
+export interface ListDetails {
+  /** `undefined` where there is none, or one beyond all that counts. */
+  readonly number: number | undefined
+  readonly revoked: readonly Revocation[]
+}
+
 const [INTEGER, UTC_TIME, GENERALIZED_TIME, SEQUENCE] = [0x02, 0x17, 0x18, 0x30]
+const EXTENSIONS = 0xa0
 const TIMES = [UTC_TIME, GENERALIZED_TIME]
 
 /**
@@ -52,8 +64,27 @@ function parseList(der: Buffer): RevokedCertificates {
     thisUpdate: parseTime(thisUpdate),
     nextUpdate: rest[0] && TIMES.includes(rest[0].tag) ? parseTime(rest[0]) : undefined,
     serials: new Set(revoked && readChildren(revoked).map(({ content }) => formatSerial(readDer(content)))),
+    readDetails: () => ({ number: readNumber(rest), revoked: revoked ? readChildren(revoked).map(readRevocation) : [] }),
     isSignedBy,
   }
+}
+
+/** CRLNumber, RFC 5280 5.2.3. */
+function readNumber(parts: readonly DerValue[]): number | undefined {
+  const wrapped = parts.find(({ tag }) => tag === EXTENSIONS)
+  const extensions = wrapped ? readExtensionList(readDer(wrapped.content)) : []
+  const value = extensions.find(({ oid }) => oid === '2.5.29.20')?.value
+  const number = value && Number(`0x${readDer(value).content.toString('hex')}`)
+  return Number.isSafeInteger(number) ? number : undefined
+}
+
+function readRevocation(entry: DerValue): Revocation {
+  const [serial, at, extensions] = readChildren(entry)
+  if (!serial || !at) throw new RangeError('a revocation has a serial and a date')
+  const value = extensions && readExtensionList(extensions).find(({ oid }) => oid === '2.5.29.21')?.value
+  const code = value && readDer(value).content[0]
+  const reason = (Object.keys(revocationReasons) as RevocationReason[]).find((word) => revocationReasons[word] === code)
+  return { serial: plainSerial(formatSerial(serial)), at: parseTime(at), reason: reason ?? 'unspecified' }
 }
 
 function formatSerial({ content }: DerValue): string {

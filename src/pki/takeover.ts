@@ -1,6 +1,6 @@
 import type { KeyObject, X509Certificate } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { type Authority, type AuthorityOptions, installAuthority } from './authority.ts'
 import { isSame } from './certificate-chain.ts'
@@ -8,10 +8,11 @@ import { CertificateError } from './certificate-error.ts'
 import { readCertificates } from './certificate-files.ts'
 import { isForClients } from './certificate-pair.ts'
 import { formatKey } from './key-file.ts'
-import { type LedgerEntry, plainSerial } from './ledger.ts'
-import { ledgerEntry } from './ledger-entry.ts'
+import { readLastLists } from './last-list.ts'
+import type { LedgerEntry } from './ledger.ts'
+import { ledgerEntry, lostEntry } from './ledger-entry.ts'
 import { type IndexedRevocation, readIndex } from './openssl-index.ts'
-import { parseRevokedCertificates } from './revoked-certificates.ts'
+import type { Revocation } from './revocation-list.ts'
 
 /** A CA that another program has made, as it was found. */
 export interface FoundAuthority {
@@ -23,6 +24,8 @@ export interface FoundAuthority {
   readonly keyPath: string
   /** What it has issued, as far as it is still there, the revoked marked. */
   readonly issued: readonly LedgerEntry[]
+  /** The highest of its revocation lists, 0 without one: lists made here follow it. */
+  readonly listNumber: number
 }
 
 /** Where programs keep a CA. `certificates` are folders with what was issued. */
@@ -49,14 +52,16 @@ const layouts: readonly Layout[] = [
 export async function findAuthority(directory: string, name?: string): Promise<FoundAuthority> {
   const layout = layouts.find(({ certificate, key }) => existsSync(join(directory, certificate)) && existsSync(join(directory, key)))
   const found = layout ? await readLayout(directory, layout) : await findBeside(directory, name)
-  const issued = await readIssued(directory, found.certificate, layout?.certificates ?? ['.'])
-  return { ...found, issued }
+  const lists = await readLastLists(await listPaths(directory), [found.certificate])
+  const listed = lists.flatMap(({ revoked }) => revoked)
+  const issued = await readIssued(directory, found.certificate, layout?.certificates ?? ['.'], listed)
+  return { ...found, issued, listNumber: Math.max(0, ...lists.map(({ number = 0 }) => number)) }
 }
 
 /** A CA of two files that are named: nothing else is known of it. @throws CertificateError if the first holds no CA. */
 export async function readPair(certificatePath: string, keyPath: string): Promise<FoundAuthority> {
   const [certificate] = await readCertificates(certificatePath)
-  return { program: 'a pair of files', certificate: checkCa(certificate, certificatePath), certificatePath, keyPath, issued: [] }
+  return { program: 'a pair of files', certificate: checkCa(certificate, certificatePath), certificatePath, keyPath, issued: [], listNumber: 0 }
 }
 
 export interface TakeoverOptions extends AuthorityOptions {
@@ -73,7 +78,7 @@ export interface TakeoverOptions extends AuthorityOptions {
  *
  * @throws CertificateError if the key is not its key, or there is a CA here already.
  */
-export async function takeOver({ certificate, certificatePath, keyPath, issued }: FoundAuthority, options: TakeoverOptions): Promise<Authority> {
+export async function takeOver({ certificate, certificatePath, keyPath, issued, listNumber }: FoundAuthority, options: TakeoverOptions): Promise<Authority> {
   const { key, passphrase } = options
   if (!certificate.checkPrivateKey(key)) {
     throw new CertificateError(`${keyPath} is not the key of the CA certificate ${certificatePath}`, { hint: 'name both with --cert FILE --key FILE' })
@@ -83,10 +88,11 @@ export async function takeOver({ certificate, certificatePath, keyPath, issued }
   return installAuthority(options, async () => ({
     files: { 'ca.key': { text: await formatKey(key, passphrase), mode: 0o600 }, 'ca.crt': { text: certificate.toString(), mode: 0o644 } },
     entries: isTaken ? issued : [own, ...issued],
+    listNumber,
   }))
 }
 
-type Pair = Omit<FoundAuthority, 'issued'>
+type Pair = Omit<FoundAuthority, 'issued' | 'listNumber'>
 
 async function readLayout(directory: string, { program, certificate, key }: Layout): Promise<Pair> {
   const certificatePath = join(directory, certificate)
@@ -130,15 +136,16 @@ function checkCa(certificate: X509Certificate, path: string): X509Certificate {
   throw new CertificateError(`${path} is no CA's certificate: it does not say CA:TRUE`, { hint: 'name the certificate of the CA, not one that it has signed' })
 }
 
-async function readIssued(directory: string, authority: X509Certificate, folders: readonly string[]): Promise<LedgerEntry[]> {
+async function readIssued(directory: string, authority: X509Certificate, folders: readonly string[], listed: readonly Revocation[]): Promise<LedgerEntry[]> {
   const files = (await Promise.all(folders.map((folder) => readCertificateFiles(join(directory, folder))))).flat()
   const signed = files.map(({ certificate }) => certificate).filter((certificate) => isIssuedBy(certificate, authority))
   const entries = new Map(signed.map((certificate) => [certificate.fingerprint256, ledgerEntry(certificate, profileOf(certificate))]))
   const indexed = await readIndex(join(directory, 'index.txt'))
-  const listed = await readLists(directory, authority)
   const known = [...new Map([...entries.values()].map((entry) => [entry.serial, entry])).values()]
-  const lost = indexed.filter(({ serial }) => !known.some((entry) => entry.serial === serial))
-  return [...known.map((entry) => ({ ...entry, ...revocationOf(entry, indexed, listed) })), ...lost.map(lostEntry)]
+  const revocations = new Map([...listed, ...indexed].map((each) => [each.serial, each]))
+  const revoked = known.map((entry) => ({ ...entry, ...revocationOf(revocations.get(entry.serial)) }))
+  const lost = [...revocations.values()].filter(({ serial }) => !known.some((entry) => entry.serial === serial))
+  return [...revoked, ...lost.map((revocation) => ({ ...lostEntry(revocation, authority), ...indexedParts(revocation) }))]
 }
 
 function isIssuedBy(certificate: X509Certificate, authority: X509Certificate): boolean {
@@ -150,23 +157,19 @@ function profileOf(certificate: X509Certificate): LedgerEntry['profile'] {
   return isForClients(certificate) ? 'client' : 'server'
 }
 
-function revocationOf({ serial }: LedgerEntry, indexed: readonly IndexedRevocation[], listed: ReadonlySet<string>): Pick<LedgerEntry, 'revokedAt' | 'reason'> {
-  const known = indexed.find((entry) => entry.serial === serial)
-  if (known) return { revokedAt: known.revokedAt, reason: known.reason }
-  return listed.has(serial) ? { revokedAt: new Date(), reason: 'unspecified' } : {}
+function revocationOf(revocation: Revocation | undefined): Pick<LedgerEntry, 'revokedAt' | 'reason'> {
+  return revocation ? { revokedAt: revocation.at, reason: revocation.reason ?? 'unspecified' } : {}
 }
 
-/** A revoked certificate whose file is gone: its serial must stay on every list until it is over. */
-function lostEntry({ serial, subject, notAfter, revokedAt, reason }: IndexedRevocation): LedgerEntry {
-  return { serial, profile: 'server', names: [], subject, notBefore: revokedAt, notAfter, fingerprint256: '', pem: '', revokedAt, reason }
+/** An index knows more of a certificate whose file is gone than a list does. */
+function indexedParts(revocation: Revocation | IndexedRevocation): Partial<LedgerEntry> {
+  return 'notAfter' in revocation ? { subject: revocation.subject, notAfter: revocation.notAfter } : {}
 }
 
-/** Serials on the revocation lists that lie about, as far as this CA has signed them. */
-async function readLists(directory: string, authority: X509Certificate): Promise<ReadonlySet<string>> {
+/** The revocation lists that lie about. */
+async function listPaths(directory: string): Promise<string[]> {
   const names = (await readdir(directory)).filter((name) => /(?:\.crl|crl\.(?:pem|der))$/.test(name))
-  const read = async (name: string) => parseRevokedCertificates(await readFile(join(directory, name)), join(directory, name))
-  const lists = (await Promise.all(names.map(read))).flat().filter((list) => list.isSignedBy(authority.publicKey))
-  return new Set(lists.flatMap(({ serials }) => [...serials].map(plainSerial)))
+  return names.map((name) => join(directory, name))
 }
 
 interface CertificateFile {
