@@ -56,7 +56,7 @@ export function formatGrantee(to: Grantee): string {
   return 'name' in to ? `${to.kind}:${to.name}` : to.kind
 }
 
-/** For example `group:ci, push, team/** (tags dev-*)`. */
+/** For example `group ci, push, team/** (tags dev-*)`: another text for each other terms. */
 export function formatTerms(terms: Terms): string {
   const { tags, from, until, isCreateOnly } = terms
   const conditions = [
@@ -65,5 +65,7 @@ export function formatTerms(terms: Terms): string {
     until !== undefined && `until ${new Date(until).toISOString()}`,
     isCreateOnly && 'new tags only',
   ].filter((text) => typeof text === 'string')
-  return `${formatGrantee(terms.to)}, ${terms.actions.join(',')}, ${terms.repositories}${conditions.length > 0 ? ` (${conditions.join(', ')})` : ''}`
+  const { to } = terms
+  const principal = 'name' in to ? `${to.kind} ${to.name}` : to.kind
+  return `${principal}, ${terms.actions.join(',')}, ${terms.repositories}${conditions.length > 0 ? ` (${conditions.join(', ')})` : ''}`
 }

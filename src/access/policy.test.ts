@@ -125,7 +125,7 @@ const alice: Caller = { principal: { kind: 'account', name: 'alice' }, address: 
 const forCi = { id: 3, to: { kind: 'group', name: 'ci' }, actions: ['push'], repositories: 'team/**' } as const satisfies Grant
 
 for (const [why, grant, wanted, because] of [
-  ['that allows', forCi, { action: 'push', repository: 'team/app' }, 'allowed by grant 3 (group:ci, push, team/**)'],
+  ['that allows', forCi, { action: 'push', repository: 'team/app' }, 'allowed by grant 3 (group ci, push, team/**)'],
   ['for another action', forCi, { action: 'delete', repository: 'team/app' }, /nearest: grant 3 .*it is for push, not delete$/],
   ['for other repositories', forCi, { action: 'push', repository: 'other' }, /team\/\*\* does not match other$/],
   ['for other tags', { ...forCi, tags: 'dev-*' }, { action: 'push', repository: 'team/app', tag: 'v1' }, /tags dev-\* do not match v1$/],

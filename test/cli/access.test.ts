@@ -30,16 +30,16 @@ test('the commands grant, explain and take back, and a running server follows at
   assert.deepEqual([await statusOf(client, 'bob', START, 'POST'), await statusOf(client, '', START, 'POST')], [202, 401])
 
   const first = await run('access allow ci push team/**')
-  assert.equal(first.stdout, 'grant 2: group:ci, push, team/**\n')
+  assert.equal(first.stdout, 'grant 2: group ci, push, team/**\n')
   assert.match(first.stderr, /^note: the first grant: .*grant 1 \(users, pull,push,delete, \*\*\).*lacre access revoke 1/)
   assert.equal(await statusOf(client, 'bob', START, 'POST'), 202)
   assert.equal((await run('access revoke 1')).stdout, 'grant 1 taken back: users, pull,push,delete, **\n')
   assert.deepEqual([await statusOf(client, 'bob', START, 'POST'), await statusOf(client, 'alice', START, 'POST')], [403, 202])
 
-  assert.equal((await run('access why alice push team/app')).stdout, 'allowed by grant 2 (group:ci, push, team/**)\n')
+  assert.equal((await run('access why alice push team/app')).stdout, 'allowed by grant 2 (group ci, push, team/**)\n')
   assert.equal(
     (await run('access why bob push team/app')).stdout,
-    'denied: nothing allows it; nearest: grant 2 (group:ci, push, team/**), but it is for others\n',
+    'denied: nothing allows it; nearest: grant 2 (group ci, push, team/**), but it is for others\n',
   )
   assert.equal((await run('group leave ci alice')).stdout, 'ci: robot\n')
   assert.equal(await statusOf(client, 'alice', START, 'POST'), 403)
@@ -48,7 +48,7 @@ test('the commands grant, explain and take back, and a running server follows at
   assert.deepEqual([await statusOf(client, ''), await statusOf(client, '', START, 'POST')], [404, 401])
   assert.equal(
     (await run('access allow bob push team/app --tag dev-* --from 127.0.0.0/8')).stdout,
-    'grant 4: user:bob, push, team/app (tags dev-*, from 127.0.0.0/8)\n',
+    'grant 4: user bob, push, team/app (tags dev-*, from 127.0.0.0/8)\n',
   )
   assert.equal(await statusOf(client, 'bob', START, 'POST'), 202)
   assert.equal((await run('access allow bob push team/app --tag dev-* --from 127.0.0.0/8')).stderr, 'note: it was there already\n')
@@ -77,7 +77,7 @@ test('a policy file is applied whole or not at all, and again without a change',
     'groups:\n  ci: [jenkins]\ngrants:\n  - {principal: ci, actions: push, repositories: team/**}\n  - {principal: user:old, actions: [pull], repositories: "**"}\n',
   )
   const dry = await run(`access apply ${file} --dry-run`)
-  const changes = '+ group ci\n+ jenkins in ci\n+ grant group:ci, push, team/**\n+ grant user:old, pull, **\n'
+  const changes = '+ group ci\n+ jenkins in ci\n+ grant group ci, push, team/**\n+ grant user old, pull, **\n'
   assert.equal(dry.stdout, `Nothing is done yet. This would be:\n${changes}`)
   assert.equal((await run(`access apply ${file}`)).stdout, changes)
   assert.equal((await run(`access apply ${file}`)).stdout, 'the policy is so already: nothing to change\n')
@@ -85,7 +85,7 @@ test('a policy file is applied whole or not at all, and again without a change',
   const exported = (await run('access export')).stdout
   assert.equal((await run('access apply -', exported)).stdout, 'the policy is so already: nothing to change\n')
   const smaller = exported.replace(/ {2}- principal: user:old.*$/s, '')
-  assert.equal((await run('access apply -', smaller)).stdout, '- grant 2: user:old, pull, **\n')
+  assert.equal((await run('access apply -', smaller)).stdout, '- grant 2: user old, pull, **\n')
 
   const broken = 'groups: {ci: jenkins, "a:b": []}\nusers: {}\ngrants:\n  - {principal: ops, actions: write, repositories: //}\n  - nothing\n'
   const refused = await run('access apply -', broken)
