@@ -3,7 +3,7 @@ import { Command } from 'commander'
 import { authorityPaths, readAuthorityCertificate } from '../pki/authority-files.ts'
 import { currentConstraints, finishRotation, prepareRotation, type RotationStatus, rotationStatus, switchAuthority } from '../pki/authority-rotation.ts'
 import { readSubject } from '../pki/certificate-parts.ts'
-import { formatSubject, parseSubject } from '../pki/distinguished-name.ts'
+import { formatSubject, parseCommonName, parseSubject } from '../pki/distinguished-name.ts'
 import { keyKinds, parseKeyKind } from '../pki/key-kind.ts'
 import type { Ledger } from '../pki/ledger.ts'
 import { joinConstraints, type NameConstraints, parsePermits } from '../pki/name-constraints.ts'
@@ -69,7 +69,7 @@ async function runPrepare(options: PrepareOptions): Promise<void> {
       kind: parseKeyKind(options.key),
       days: options.days,
       permit,
-      ...(options.name !== undefined && { name: options.name }),
+      ...(options.name !== undefined && { name: parseCommonName(options.name) }),
       ...(options.subject !== undefined && { subject: parseSubject(options.subject) }),
       ...(passphrase !== undefined && { passphrase }),
     }),

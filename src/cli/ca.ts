@@ -2,7 +2,7 @@ import { Command } from 'commander'
 import { createAuthority, openAuthority } from '../pki/authority.ts'
 import { authorityPaths, readAuthorityCertificate } from '../pki/authority-files.ts'
 import { renewAuthority } from '../pki/authority-rotation.ts'
-import { findAttribute, formatSubject, parseSubject } from '../pki/distinguished-name.ts'
+import { findAttribute, formatSubject, parseCommonName, parseSubject } from '../pki/distinguished-name.ts'
 import { keyKinds, parseKeyKind } from '../pki/key-kind.ts'
 import { formatConstraints, parsePermits } from '../pki/name-constraints.ts'
 import { CA_DAYS, rootSubject } from '../pki/root-certificate.ts'
@@ -93,7 +93,7 @@ function renewCommand(data: string): Command {
 async function initialize(options: InitOptions): Promise<void> {
   const subject = options.subject === undefined ? [] : parseSubject(options.subject)
   const wanted = {
-    name: options.name ?? findAttribute(subject, 'CN') ?? `lacre CA ${new Date().getUTCFullYear()}`,
+    name: (options.name === undefined ? undefined : parseCommonName(options.name)) ?? findAttribute(subject, 'CN') ?? `lacre CA ${new Date().getUTCFullYear()}`,
     subject,
     kind: parseKeyKind(options.key),
     days: options.days,

@@ -1,3 +1,4 @@
+import type { X509Certificate } from 'node:crypto'
 import { join, resolve } from 'node:path'
 import { Command } from 'commander'
 import { fileNameOf, pairNames } from '../pki/bundles.ts'
@@ -5,6 +6,7 @@ import { orderChain } from '../pki/certificate-chain.ts'
 import { CertificateError } from '../pki/certificate-error.ts'
 import { readCertificates } from '../pki/certificate-files.ts'
 import { isForClients, namesOf } from '../pki/certificate-pair.ts'
+import { hasNames, maySignCertificates } from '../pki/certificate-traits.ts'
 import { formatKey, readKeyFile } from '../pki/key-file.ts'
 import { refuseExisting } from '../pki/new-files.ts'
 import { describeCertificate, formatDescription, formatField } from './certificate-description.ts'
@@ -55,6 +57,7 @@ async function importPair(options: ImportOptions): Promise<void> {
       },
     )
   }
+  refuseAuthority(leaf, options)
   const chain = orderChain(leaf, certificates)
   const files = pairNames('lacre', isForClients(leaf) ? 'client' : 'server', '')
   const name = namesOf(leaf)[0]?.value ?? 'imported'
@@ -73,4 +76,12 @@ async function importPair(options: ImportOptions): Promise<void> {
     ...(options.dryRun ? ['would write:'] : []),
     ...paths.flatMap((path, index) => formatField(index === 0 ? 'files' : '', path)),
   ])
+}
+
+/** Its key would be written here without a passphrase. A self-signed server's certificate that says CA:TRUE has names. */
+function refuseAuthority(leaf: X509Certificate, { cert, key }: ImportOptions): void {
+  if (!maySignCertificates(leaf) || hasNames(leaf)) return
+  throw new CertificateError(`${cert} is the certificate of a CA, and ${key} is the key of that CA: nothing was written`, {
+    hint: `to take the CA over, its key encrypted: lacre ca import --cert ${cert} --key ${key}`,
+  })
 }

@@ -1,9 +1,9 @@
-import { readFile } from 'node:fs/promises'
 import { isCancel, password as promptPassword } from '@clack/prompts'
 import { type Command, Option } from 'commander'
 import { findVariable } from '../config/load.ts'
 import { CertificateError } from '../pki/certificate-error.ts'
 import type { AskPassphrase } from '../pki/key-file.ts'
+import { readText } from '../pki/pem.ts'
 import { asStarted } from '../volume/owner.ts'
 import type { CommandStreams } from './password-input.ts'
 
@@ -61,7 +61,8 @@ function isGiven({ passphraseFile, passphraseEnv }: PassphraseOptions): boolean 
 }
 
 async function readGiven({ passphraseFile, passphraseEnv = '' }: PassphraseOptions): Promise<string> {
-  const passphrase = passphraseFile === undefined ? findVariable(passphraseEnv) : (await asStarted(() => readFile(passphraseFile, 'utf8'))).split(/\r?\n/)[0]
+  const passphrase =
+    passphraseFile === undefined ? findVariable(passphraseEnv) : (await asStarted(() => readText(passphraseFile, 'passphrase'))).split(/\r?\n/)[0]
   if (passphrase) return passphrase
   const place = passphraseFile === undefined ? `the variable ${passphraseEnv}` : `the first line of ${passphraseFile}`
   throw new CertificateError(`${place} holds no passphrase`, { hint: 'put the passphrase there, alone' })

@@ -7,6 +7,7 @@ import type { Ledger } from '../pki/ledger.ts'
 import { adoptFormerFolder } from '../pki/self-made.ts'
 import { STATE } from '../volume/layout.ts'
 import { actAs, findForeignOwner } from '../volume/owner.ts'
+import { escapeControls } from './terminal-text.ts'
 
 /** The folder of an authority, as options name it. */
 export interface PkiOptions {
@@ -52,5 +53,5 @@ export function parseDays(text: string): number {
 
 /** Prints one JSON document, or lines for people. */
 export function printResult({ json }: Pick<PkiOptions, 'json'>, data: unknown, lines: readonly string[]): void {
-  process.stdout.write(json ? `${JSON.stringify(data)}\n` : lines.map((line) => `${line}\n`).join(''))
+  process.stdout.write(json ? `${JSON.stringify(data)}\n` : lines.map((line) => `${escapeControls(line)}\n`).join(''))
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { findDataFolder } from '../config/load.ts'
+import { escapeControls } from './terminal-text.ts'
 
 const OK = 0
 const FAILED = 1
@@ -76,7 +77,7 @@ function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? OK : USAGE // commander has said what is wrong
   const { message, hint, stack, detail } = error as Error & { hint?: unknown; detail?: unknown }
   if (typeof hint === 'string') {
-    process.stderr.write(`lacre: ${message}\nhint: ${hint}\n`)
+    process.stderr.write(escapeControls(`lacre: ${message}\nhint: ${hint}\n`))
     return FAILED
   }
   if (detail !== undefined || isSystemError(error)) {

@@ -9,7 +9,7 @@ import {
   readGeneralNames,
 } from './certificate-parts.ts'
 import { bitString, type DerValue, explicit, extension, integer, objectIdentifier, readChildren, readObjectIdentifier, sequence, set } from './der.ts'
-import { type DistinguishedName, findAttribute } from './distinguished-name.ts'
+import { checkPrintable, type DistinguishedName, findAttribute } from './distinguished-name.ts'
 import { describeKey, signingAlgorithm } from './key-kind.ts'
 import { type CertificateName, parseCertificateNames } from './names.ts'
 import { decodePem, parsePem } from './pem.ts'
@@ -55,6 +55,7 @@ export function parseRequest(content: Buffer, what: string): CertificateRequest 
   }
   const bits = publicKey.asymmetricKeyDetails?.modulusLength ?? SHORTEST_RSA
   if (bits < SHORTEST_RSA) throw new CertificateError(`the key of ${what} is too short: ${describeKey(publicKey)}`, { hint: 'make one of 2048 bits or more' })
+  subject.forEach(checkPrintable)
   const names = parts.alternativeNames.length > 0 ? parts.alternativeNames : namesOf(subject)
   return { subject, publicKey, names: parseCertificateNames(names.map(({ value }) => value)), ignored: parts.ignored }
 }

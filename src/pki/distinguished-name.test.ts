@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { formatSubject, parseSubject } from './distinguished-name.ts'
+import { formatSubject, parseCommonName, parseSubject } from './distinguished-name.ts'
 
 for (const [text, written] of [
   ['C=FR,O=SINGLETON,OU=R&D', 'C=FR, O=SINGLETON, OU=R&D'],
@@ -15,6 +15,14 @@ for (const [text, written] of [
   })
 }
 
-for (const text of ['', 'registry.test', 'XX=1', 'CN=', 'C=FRA', `CN=${'a'.repeat(65)}`, 'O=a,,CN=b']) {
+for (const text of ['', 'registry.test', 'XX=1', 'CN=', 'C=FRA', `CN=${'a'.repeat(65)}`, 'O=a,,CN=b', 'CN=a\x1b[31mb', 'CN=a\u009bb', 'O=a\nb,CN=c']) {
   test(`${JSON.stringify(text.slice(0, 20))} is no subject`, () => assert.throws(() => parseSubject(text), { name: 'CertificateError' }))
+}
+
+for (const [why, text] of [
+  ['longer than 64 characters', 'a'.repeat(65)],
+  ['empty', ''],
+  ['with a bell', 'CA\x07'],
+] as const) {
+  test(`a CN that is ${why} is refused`, () => assert.throws(() => parseCommonName(text), { name: 'CertificateError' }))
 }

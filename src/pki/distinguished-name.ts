@@ -44,9 +44,20 @@ export function parseSubject(text: string): DistinguishedName {
   return parts.map((part) => parseAttribute(part.trim()))
 }
 
+/** A CN, as it was given. @throws CertificateError if it is longer than 64 characters, or has control characters. */
+export function parseCommonName(text: string): string {
+  return checkLength(checkPrintable({ type: 'CN', value: text })).value
+}
+
+/** @throws CertificateError for control characters, which would move the cursor of whoever lists certificates. */
+export function checkPrintable(attribute: NameAttribute): NameAttribute {
+  if (!/\p{Cc}/u.test(attribute.value)) return attribute
+  throw new CertificateError(`${attribute.type}=${JSON.stringify(attribute.value)} has control characters`, { hint: 'a subject is text on one line' })
+}
+
 /** `C=FR, O=SINGLETON, CN=registry.intranet`: as {@link parseSubject} reads it. */
 export function formatSubject(subject: DistinguishedName): string {
-  return subject.map(({ type, value }) => `${type}=${value.replace(/[\\,;]/g, '\\$&')}`).join(', ')
+  return subject.map(({ type, value }) => `${type}=${value.replace(/[\\,;]/g, '\\$&').replaceAll('\n', '\\0A')}`).join(', ')
 }
 
 export function findAttribute(subject: DistinguishedName, type: string): string | undefined {
@@ -71,7 +82,7 @@ function parseAttribute(part: string): NameAttribute {
       hint: `write it as C=FR,O=SINGLETON,OU=R&D; known are ${Object.keys(attributes).join(' ')}`,
     })
   }
-  return checkLength({ type, value: value.replace(/\\(.)/g, '$1') })
+  return checkLength(checkPrintable({ type, value: value.replace(/\\(.)/g, '$1') }))
 }
 
 function findType(word: string): string | undefined {
@@ -81,9 +92,9 @@ function findType(word: string): string | undefined {
 
 function checkLength(attribute: NameAttribute): NameAttribute {
   const { limit = COMMON_NAME_LIMIT } = attributes[attribute.type] ?? {}
-  const isWrong = attribute.type === 'C' ? !/^[A-Za-z]{2}$/.test(attribute.value) : attribute.value.length > limit
+  const isWrong = attribute.type === 'C' ? !/^[A-Za-z]{2}$/.test(attribute.value) : attribute.value.length > limit || attribute.value === ''
   if (!isWrong) return attribute
-  const rule = attribute.type === 'C' ? 'a country has two letters' : `${attribute.type} has at most ${limit} characters`
+  const rule = attribute.type === 'C' ? 'a country has two letters' : `${attribute.type} has 1 to ${limit} characters`
   throw new CertificateError(`${attribute.type}=${attribute.value}: ${rule}`, {
     hint: 'shorten it; host names of any length go into the names, not the subject',
   })

@@ -35,8 +35,9 @@ test('what a CA was limited to is read from its certificate, the host bits of ne
   })
 })
 
-for (const text of ['10.0.0.0/33', '10.0.0/8', '10.0.0.0/8/8', 'https://x.test', 'a..b']) {
-  test(`--permit ${text} is refused with an example`, () => assert.throws(() => parsePermits([text]), { name: 'CertificateError', hint: /for example/ }))
+for (const text of ['10.0.0.0/33', '10.0.0/8', '10.0.0.0/8/8', 'fe80::1%eth0/10', 'fe80::1%eth0', 'https://x.test', 'a..b', '', ' , ']) {
+  test(`--permit ${JSON.stringify(text)} is refused with an example`, () =>
+    assert.throws(() => parsePermits([text]), { name: 'CertificateError', hint: /for example/ }))
 }
 
 for (const [names, limits] of [

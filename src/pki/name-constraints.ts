@@ -27,6 +27,7 @@ const PRIVATE_DOMAIN = /(?:^|\.)(?:localhost|localdomain|local|test|example|inva
  */
 export function parsePermits(texts: readonly string[]): NameConstraints {
   const words = texts.flatMap((text) => text.split(/[\s,]+/)).filter((word) => word !== '')
+  if (words.length === 0) throw new CertificateError('--permit names nothing', { hint: 'for example --permit intranet --permit 10.0.0.0/8' })
   const networks = words.filter((word) => word.includes('/') || isIP(word) !== 0).map(parseNetwork)
   const domains = words.filter((word) => !word.includes('/') && isIP(word) === 0).map(parseDomain)
   return { domains: unique([...domains, ...LOOPBACK.domains]), networks: unique([...networks, ...LOOPBACK.networks]) }
@@ -116,7 +117,7 @@ function parseDomain(text: string): string {
 function parseNetwork(text: string): string {
   const [base = '', prefix = isIPv6(base) ? '128' : '32', ...more] = text.split('/')
   const most = isIPv6(base) ? 128 : 32
-  if (isIP(base) === 0 || !/^\d{1,3}$/.test(prefix) || Number(prefix) > most || more.length > 0) {
+  if (isIP(base) === 0 || base.includes('%') || !/^\d{1,3}$/.test(prefix) || Number(prefix) > most || more.length > 0) {
     throw new CertificateError(`${JSON.stringify(text)} is no network`, { hint: 'for example --permit 10.0.0.0/8, or --permit fd00::/8' })
   }
   return formatNetwork(networkBytes(`${base}/${prefix}`))

@@ -1,5 +1,6 @@
-import { readFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
 import { plainSerial, type RevocationReason, revocationReasons } from './ledger.ts'
+import { readOrdinaryFile } from './ordinary-file.ts'
 import type { Revocation } from './revocation-list.ts'
 
 /** A revoked certificate in the index.txt of `openssl ca` and easy-rsa. */
@@ -11,8 +12,9 @@ export interface IndexedRevocation extends Revocation {
 
 /** The revoked certificates of an index; none where there is no such file. */
 export async function readIndex(path: string): Promise<IndexedRevocation[]> {
-  const text = await readFile(path, 'utf8').catch(() => '')
-  return text.split('\n').flatMap(parseLine)
+  if (!existsSync(path)) return []
+  const text = await readOrdinaryFile(path)
+  return text.toString().split('\n').flatMap(parseLine)
 }
 
 /** State, end, revocation with its reason, serial, file, subject: with tabs between them. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { createPrivateKey } from 'node:crypto'
-import { copyFile, mkdtempDisposable, readFile, writeFile } from 'node:fs/promises'
+import { copyFile, mkdtemp, mkdtempDisposable, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -23,3 +24,34 @@ test('lists of a CA that was taken over go on from its own: their number, and al
   const { number, size } = await authority.renewCrl()
   assert.deepEqual([number, size, ours.ledger.find('AB:1F')?.reason], [1001, 1, 'cACompromise'])
 })
+
+async function makeForeignFolder(): Promise<AsyncDisposable & { path: string }> {
+  await using ours = await AuthorityFolder.make()
+  await ours.create()
+  const path = await mkdtemp(join(tmpdir(), 'lacre-foreign-'))
+  await copyFile(ours.paths.certificate, join(path, 'Their_CA.crt'))
+  await copyFile(ours.paths.key, join(path, 'Their_CA.key'))
+  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) }
+}
+
+test('a pipe and a device among the certificates are passed over, as is a pipe in place of a CA', async () => {
+  await using folder = await makeForeignFolder()
+  for (const name of ['a.crt', 'ca.crt', 'ca.pem']) execFileSync('mkfifo', [join(folder.path, name)])
+  await symlink('/dev/zero', join(folder.path, 'b.pem'))
+  const { certificatePath, issued } = await findAuthority(folder.path)
+  assert.deepEqual([certificatePath, issued], [join(folder.path, 'Their_CA.crt'), []])
+})
+
+test('a list of revocations that is cut short is refused', async () => {
+  await using folder = await makeForeignFolder()
+  await writeFile(join(folder.path, 'old.crl'), '-----BEGIN X509 CRL-----\nMIIB\n')
+  await assert.rejects(findAuthority(folder.path), { name: 'CertificateError', message: /old\.crl/ })
+})
+
+for (const name of ['index.txt', 'old.crl']) {
+  test(`a pipe called ${name} is refused, since revocations would be lost with it`, async () => {
+    await using folder = await makeForeignFolder()
+    execFileSync('mkfifo', [join(folder.path, name)])
+    await assert.rejects(findAuthority(folder.path), { name: 'CertificateError', message: new RegExp(name) })
+  })
+}

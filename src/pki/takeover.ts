@@ -1,5 +1,4 @@
 import type { KeyObject, X509Certificate } from 'node:crypto'
-import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { type Authority, type AuthorityOptions, installAuthority } from './authority.ts'
@@ -12,7 +11,9 @@ import { readLastLists } from './last-list.ts'
 import type { LedgerEntry } from './ledger.ts'
 import { ledgerEntry, lostEntry } from './ledger-entry.ts'
 import { type IndexedRevocation, readIndex } from './openssl-index.ts'
+import { isOrdinaryFile, readOrdinaryFile } from './ordinary-file.ts'
 import type { Revocation } from './revocation-list.ts'
+import { parseRevokedCertificates } from './revoked-certificates.ts'
 
 /** A CA that another program has made, as it was found. */
 export interface FoundAuthority {
@@ -50,7 +51,7 @@ const layouts: readonly Layout[] = [
  * @throws CertificateError if there is none, or several and no name.
  */
 export async function findAuthority(directory: string, name?: string): Promise<FoundAuthority> {
-  const layout = layouts.find(({ certificate, key }) => existsSync(join(directory, certificate)) && existsSync(join(directory, key)))
+  const layout = layouts.find(({ certificate, key }) => isOrdinaryFile(join(directory, certificate)) && isOrdinaryFile(join(directory, key)))
   const found = layout ? await readLayout(directory, layout) : await findBeside(directory, name)
   const lists = await readLastLists(await listPaths(directory), [found.certificate])
   const listed = lists.flatMap(({ revoked }) => revoked)
@@ -123,12 +124,12 @@ function isNamed({ certificate, certificatePath }: Pair, name: string): boolean 
 
 function findKeyBeside(path: string): string | undefined {
   const stem = path.replace(/\.\w+$/, '')
-  return [`${stem}.key`, `${stem}-key.pem`, `${stem}.key.pem`].find((candidate) => existsSync(candidate))
+  return [`${stem}.key`, `${stem}-key.pem`, `${stem}.key.pem`].find(isOrdinaryFile)
 }
 
 /** certstrap writes a revocation list beside each CA at once. */
 function programOf(path: string): string {
-  return existsSync(path.replace(/\.\w+$/, '.crl')) ? 'certstrap' : 'a folder of certificates'
+  return isOrdinaryFile(path.replace(/\.\w+$/, '.crl')) ? 'certstrap' : 'a folder of certificates'
 }
 
 function checkCa(certificate: X509Certificate, path: string): X509Certificate {
@@ -166,10 +167,12 @@ function indexedParts(revocation: Revocation | IndexedRevocation): Partial<Ledge
   return 'notAfter' in revocation ? { subject: revocation.subject, notAfter: revocation.notAfter } : {}
 }
 
-/** The revocation lists that lie about. */
+/** The revocation lists that lie about. @throws CertificateError for one that says nothing: what it revoked would be valid again. */
 async function listPaths(directory: string): Promise<string[]> {
   const names = (await readdir(directory)).filter((name) => /(?:\.crl|crl\.(?:pem|der))$/.test(name))
-  return names.map((name) => join(directory, name))
+  const paths = names.map((name) => join(directory, name))
+  for (const path of paths) parseRevokedCertificates(await readOrdinaryFile(path), path)
+  return paths
 }
 
 interface CertificateFile {
@@ -183,7 +186,7 @@ async function readCertificateFiles(folder: string): Promise<CertificateFile[]> 
   const wanted = names.filter((name) => /\.(?:crt|pem|cer|cert)$/i.test(name) && !/key\.pem$/i.test(name)).sort()
   const read = async (name: string): Promise<CertificateFile[]> => {
     const path = join(folder, name)
-    const [certificate] = await readCertificates(path).catch(() => [])
+    const [certificate] = isOrdinaryFile(path) ? await readCertificates(path).catch(() => []) : []
     return certificate ? [{ path, certificate }] : []
   }
   return (await Promise.all(wanted.map(read))).flat()
