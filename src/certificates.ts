@@ -3,9 +3,10 @@ import { join } from 'node:path'
 import type { Logger } from 'pino'
 import type { Acme } from './acme.ts'
 import type { Config } from './config/schema.ts'
+import type { OwnList } from './http/revocations.ts'
 import { TlsFiles } from './http/tls-files.ts'
 import type { Metrics } from './observability/metrics.ts'
-import { authorityPaths, serverPaths } from './pki/authority-files.ts'
+import { authorityFolderOf, authorityPaths, serverPaths } from './pki/authority-files.ts'
 import type { Problem } from './pki/certificate-problems.ts'
 import type { OwnRenewal, RenewalStatus } from './pki/own-renewal.ts'
 import { refuseProblems } from './pki/server-certificate.ts'
@@ -96,6 +97,19 @@ function isSame(path: string | undefined, other: string): boolean {
   return path !== undefined && existsSync(path) && existsSync(other) && realpathSync(path) === realpathSync(other)
 }
 
+/** The folders of CAs of our own: that of the volume, and those that client CAs are named in. */
+function ownFolders(config: Config): string[] {
+  const { clientcas } = config.http.tls
+  const named = clientcas.flatMap((path) => [path, ...(existsSync(path) ? [realpathSync(path)] : [])])
+  const folders = [join(config.storage.filesystem.rootdirectory, STATE, 'pki'), ...named.flatMap((path) => authorityFolderOf(path) ?? [])]
+  return [...new Set(folders.map((folder) => (existsSync(folder) ? realpathSync(folder) : folder)))]
+}
+
+/** Loads what reads the ledger only where the list is missing or damaged. */
+function ownList(directory: string): OwnList {
+  return { path: authorityPaths(directory).listPem, findInLedger: async () => (await import('./renewal.ts')).findRevoked(directory) }
+}
+
 async function openTls(config: Config, { log, metrics }: Edge, acme: Acme | undefined): Promise<TlsFiles | undefined> {
   const { letsencrypt: _, ...rest } = config.http.tls
   const { certificate, key } = acme?.files ?? rest
@@ -108,7 +122,7 @@ async function openTls(config: Config, { log, metrics }: Edge, acme: Acme | unde
   const settings = { ...rest, certificate, key, challenges: acme?.challenges, clientauth: rest.clientcas.length > 0 ? rest.clientauth : undefined }
   const tls = await new TlsFiles(settings, {
     onProblem: warn,
-    ownCrl: authorityPaths(join(config.storage.filesystem.rootdirectory, STATE, 'pki')).listPem,
+    ownLists: ownFolders(config).map(ownList),
     onTurnedAway: ({ reason, sentence }) => {
       metrics.clientsTurnedAway.inc({ reason })
       log.info({ reason }, `turned away: ${sentence}`)

@@ -1,10 +1,12 @@
+import { existsSync } from 'node:fs'
 import type { Logger } from 'pino'
 import { findPassphrase } from './config/load.ts'
 import type { Config } from './config/schema.ts'
 import { openCertificateLedger } from './metadata/certificate-ledger.ts'
 import type { Metrics } from './observability/metrics.ts'
-import { authorityPaths } from './pki/authority-files.ts'
+import { authorityPaths, findAuthorityCertificate } from './pki/authority-files.ts'
 import { OwnRenewal, type OwnRenewalReport } from './pki/own-renewal.ts'
+import { revokedInLedger } from './pki/revoked-in-ledger.ts'
 
 interface Edge {
   readonly log: Logger
@@ -35,6 +37,20 @@ export async function openRenewal(
   const askPassphrase = async (_path: string, attempt: number) => (attempt === 1 ? passphrase : undefined)
   const options = { directory, openLedger, isOnline: online, isServed, ...(passphrase !== undefined && { askPassphrase }) }
   return new OwnRenewal(options, report(edge, reload))
+}
+
+/** Whom the CA of a folder has revoked, by its ledger; `undefined` where there is none. @throws CertificateError if it cannot be read. */
+export async function findRevoked(directory: string): Promise<ReturnType<typeof revokedInLedger> | undefined> {
+  const paths = authorityPaths(directory)
+  if (!existsSync(paths.ledger)) return undefined
+  const pairs = [paths, paths.next, paths.previous]
+  const authorities = (await Promise.all(pairs.map(findAuthorityCertificate))).filter((certificate) => certificate !== undefined)
+  const ledger = openCertificateLedger(paths.ledger)
+  try {
+    return revokedInLedger(ledger, authorities)
+  } finally {
+    ledger.close()
+  }
 }
 
 function report({ log, metrics }: Edge, reload: () => Promise<void>): OwnRenewalReport {

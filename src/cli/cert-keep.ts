@@ -40,8 +40,9 @@ Examples:
   lacre cert revoke alice --reason keyCompromise
   lacre cert revoke 6ff6ac3be9155bd484c5df50876316b7
 
-A running registry refuses the certificate from its next request on; others need
-the new list, crl.pem.`
+A running registry refuses the certificate from its next request on, if its
+http.tls.clientcas names ca.crt or bundle.crt in the folder of this CA. One that
+has a copy of them needs the new list too: name crl.pem in http.tls.crls.`
 
 /** `lacre cert renew`, `revoke` and `list`: what was issued, and its later life. */
 export function keepCommands(data: string): Command[] {

@@ -116,7 +116,7 @@ async function readCertificate(path: string, directory: string, renewal: Renewal
 
 async function findDueDate(directory: string): Promise<string | undefined> {
   const own = await findOwnCertificates(directory)
-  const at = own && own.key !== 'offline' ? serverDueAt(own) : undefined
+  const at = own && own.key !== 'offline' && own.key !== 'damaged' ? serverDueAt(own) : undefined
   return at === undefined ? undefined : new Date(at).toISOString()
 }
 
@@ -178,6 +178,7 @@ function certificateLines({ path, names, notAfter, daysLeft, nextRenewal, lastFa
 const KEY_WORDS: Readonly<Record<KeyPlace, string>> = {
   online: 'its key is here, online',
   encrypted: 'its key is here, encrypted',
+  damaged: 'its key is here, but damaged',
   offline: 'its key is not here',
 }
 

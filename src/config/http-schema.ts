@@ -17,7 +17,7 @@ const tlsSchema = z.object({
     'require-and-verify-client-cert',
   ]).default('require-and-verify-client-cert'),
   crls: texts(
-    'Revocation lists (PEM or DER) of those authorities, intermediate ones named there too: a certificate on one is refused from the next request on. The list of the own CA of lacre is used without being named.',
+    'Revocation lists (PEM or DER) of those authorities, intermediate ones named there too: a certificate on one is refused from the next request on. That of a CA of lacre itself, which lies above ca/ca.crt, is used without being named.',
   ).default([]),
   explain: flag(
     'Whether a client without a good certificate is let through the handshake and answered 401 or 403 with the reason and the remedy; else it sees a failed handshake. /healthz, /readyz and /pki/ then need none.',

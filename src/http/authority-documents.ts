@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { digestOf } from '../oci/digest.ts'
 import { authorityPaths } from '../pki/authority-files.ts'
+import { parseRevokedCertificates } from '../pki/revoked-certificates.ts'
 import { isUnchanged } from './conditional.ts'
 import { fixed } from './fixed.ts'
 import { empty, type Reply, text } from './reply.ts'
@@ -19,22 +20,30 @@ const documents = [
 export function authorityRoutes(directory: string | undefined): Record<string, Answer> {
   if (directory === undefined) return {}
   const paths = authorityPaths(directory)
-  const route = ({ path, id, type, files }: (typeof documents)[number]) => [
-    path,
-    fixed(id, ({ request }) =>
-      sendFirst(
-        files.map((file) => paths[file]),
-        type,
-        request.headers,
-      ),
-    ),
-  ]
+  const route = ({ path, id, type, files }: (typeof documents)[number]) => [path, documentOf({ id, type, paths: files.map((file) => paths[file]) })]
   return Object.fromEntries(documents.map(route))
 }
 
-async function sendFirst(paths: readonly string[], type: string, headers: Parameters<typeof isUnchanged>[0]): Promise<Reply> {
-  const bytes = await readFirst(paths)
-  if (!bytes) return text(404, '404 page not found\n')
+/** Of a list that is damaged, the last good one is sent. */
+function documentOf({ id, type, paths }: { id: 'ca' | 'crl'; type: string; paths: readonly string[] }): Answer {
+  let good: Buffer | undefined
+  return fixed(id, async ({ request }) => {
+    const bytes = await readFirst(paths)
+    if (!bytes) return text(404, '404 page not found\n')
+    if (id === 'ca' || good?.equals(bytes) || isWholeList(bytes)) good = bytes
+    return good ? send(good, type, request.headers) : text(503, 'the revocation list is damaged\n')
+  })
+}
+
+function isWholeList(bytes: Buffer): boolean {
+  try {
+    return parseRevokedCertificates(bytes, '').length > 0
+  } catch {
+    return false
+  }
+}
+
+function send(bytes: Buffer, type: string, headers: Parameters<typeof isUnchanged>[0]): Reply {
   const digest = digestOf(bytes)
   const about = { ETag: `"${digest}"`, 'Cache-Control': 'no-cache' }
   return isUnchanged(headers, digest) ? empty(304, about) : { status: 200, headers: { 'Content-Type': type, ...about }, body: bytes }

@@ -1,24 +1,41 @@
 import type { X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { CertificateError } from '../pki/certificate-error.ts'
 import type { Problem } from '../pki/certificate-problems.ts'
 import { parseRevokedCertificates, type RevokedCertificates } from '../pki/revoked-certificates.ts'
 import type { Link } from './client-certificate.ts'
 import { describeFileNow } from './file-state.ts'
 
+/** Who is revoked, by a list or a ledger. */
+type List = Omit<RevokedCertificates, 'readDetails'>
+
 export interface RevocationFiles {
   /** PEM or DER, each signed by one of the authorities. */
   readonly crls: readonly string[]
-  /** The list of lacre's own CA: used once it is there, if that CA is among the authorities. */
-  readonly ownCrl?: string | undefined
+  /** The lists of CAs of lacre's own: each is used once it is there, if its CA is among the authorities. */
+  readonly ownLists?: readonly OwnList[] | undefined
+}
+
+/** A list that lacre itself makes from a ledger. */
+export interface OwnList {
+  /** PEM. */
+  readonly path: string
+  /** What the ledger says, in place of a list that is missing or damaged; `undefined` where there is none. */
+  readonly findInLedger?: () => Promise<List | undefined>
 }
 
 /** One file of lists, as it was last read. */
-interface ListFile {
+interface ListFile extends Reading {
   readonly path: string
-  readonly isOwn: boolean
+  readonly own: OwnList | undefined
   state: string
-  lists: readonly RevokedCertificates[]
+}
+
+interface Reading {
+  lists: readonly List[]
+  /** Whether the lists are those of the file, not the ledger's word. */
+  isFromFile: boolean
   refusal: Problem | undefined
 }
 
@@ -32,9 +49,9 @@ export class Revocations {
   #generation = 0
   #reading: Promise<void> = Promise.resolve()
 
-  constructor({ crls, ownCrl }: RevocationFiles) {
-    const file = (path: string, isOwn: boolean): ListFile => ({ path, isOwn, state: '', lists: [], refusal: undefined })
-    this.#files = [...crls.map((path) => file(path, false)), ...(ownCrl === undefined ? [] : [file(ownCrl, true)])]
+  constructor({ crls, ownLists = [] }: RevocationFiles) {
+    const file = (path: string, own?: OwnList): ListFile => ({ path, own, state: '', lists: [], isFromFile: false, refusal: undefined })
+    this.#files = [...crls.map((path) => file(path)), ...ownLists.map((own) => file(own.path, own))]
   }
 
   /** @throws CertificateError if a list cannot be used. */
@@ -68,7 +85,7 @@ export class Revocations {
     ])
   }
 
-  #lists(): RevokedCertificates[] {
+  #lists(): List[] {
     return this.#files.flatMap(({ lists }) => lists)
   }
 
@@ -80,11 +97,31 @@ export class Revocations {
   }
 
   async #read(file: ListFile, state: string): Promise<void> {
-    const bytes = await readList(file)
-    const lists = bytes ? parseRevokedCertificates(bytes, file.path) : []
-    const ours = lists.filter((list) => this.#authorities.some(({ publicKey }) => list.isSignedBy(publicKey)))
-    if (!file.isOwn && ours.length < lists.length) throw signedByNobody(file.path)
-    Object.assign(file, { state, lists: ours, refusal: undefined })
+    Object.assign(file, { state }, file.own ? await this.#readOwn(file, file.own) : await this.#readForeign(file))
+  }
+
+  async #readForeign({ path }: ListFile): Promise<Reading> {
+    const lists = parseRevokedCertificates(await readBytes(path), path)
+    if (!lists.every((list) => this.#isOurs(list))) throw signedByNobody(path)
+    return { lists, isFromFile: true, refusal: undefined }
+  }
+
+  /** @NOTE A list that is gone or damaged must not let in who was revoked: the last one counts, and where there was none the ledger. */
+  async #readOwn({ path, isFromFile }: ListFile, { findInLedger }: OwnList): Promise<Reading> {
+    const { lists, trouble } = await readOwnList(path)
+    if (isFromFile && trouble) throw trouble
+    const ours = lists.filter((list) => this.#isOurs(list))
+    if (ours.length > 0 || this.#authorities.length === 0) return { lists: ours, isFromFile: ours.length > 0, refusal: undefined }
+
+    const told = await findInLedger?.()
+    if (!told && trouble && !isMissing(trouble)) throw trouble
+    const counts = told !== undefined && this.#isOurs(told)
+    const isAmiss = counts && (told.serials.size > 0 || (trouble && !isMissing(trouble)))
+    return { lists: counts ? [told] : [], isFromFile: false, refusal: isAmiss ? ledgerCounts(path, trouble) : undefined }
+  }
+
+  #isOurs(list: List): boolean {
+    return this.#authorities.some(({ publicKey }) => list.isSignedBy(publicKey))
   }
 
   #refuse(file: ListFile, state: string, error: unknown): void {
@@ -98,16 +135,37 @@ export class Revocations {
   }
 }
 
-async function readList({ path, isOwn, lists }: ListFile): Promise<Buffer | undefined> {
+async function readBytes(path: string): Promise<Buffer> {
   try {
     return await readFile(path)
   } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException
-    if (isOwn && code === 'ENOENT' && lists.length === 0) return undefined
-    throw new CertificateError(`cannot read the revocation list ${path}: ${message}`, {
+    throw new CertificateError(`cannot read the revocation list ${path}: ${(cause as Error).message}`, {
       hint: 'check that the path is right and that this user may read the file',
       cause,
     })
+  }
+}
+
+async function readOwnList(path: string): Promise<{ lists: readonly List[]; trouble?: CertificateError }> {
+  try {
+    return { lists: parseRevokedCertificates(await readBytes(path), path) }
+  } catch (cause) {
+    if (!(cause instanceof CertificateError)) throw cause
+    const hint = `make it again, where the CA key is: lacre ca crl --pki ${dirname(path)}`
+    return { lists: [], trouble: new CertificateError(cause.message, { hint, cause: cause.cause }) }
+  }
+}
+
+function isMissing({ cause }: CertificateError): boolean {
+  return (cause as NodeJS.ErrnoException | undefined)?.code === 'ENOENT'
+}
+
+function ledgerCounts(path: string, trouble: CertificateError | undefined): Problem {
+  const why = trouble?.message ?? `the revocation list ${path} is of another CA`
+  return {
+    id: 'crl-from-ledger',
+    sentence: `${why}; who is revoked in the ledger beside it is turned away all the same, but others have no list`,
+    remedy: `make it again, where the CA key is: lacre ca crl --pki ${dirname(path)}`,
   }
 }
 
@@ -117,7 +175,7 @@ function signedByNobody(path: string): CertificateError {
   })
 }
 
-function isOver({ nextUpdate }: RevokedCertificates, now: number): boolean {
+function isOver({ nextUpdate }: List, now: number): boolean {
   return nextUpdate !== undefined && nextUpdate.getTime() < now
 }
 

@@ -3,6 +3,7 @@ import { findExpiryProblem, type Problem } from '../pki/certificate-problems.ts'
 import { endChallenges } from './challenge-handshake.ts'
 import { ClientGate, type TurnedAway } from './client-gate.ts'
 import { describeFile } from './file-state.ts'
+import type { OwnList } from './revocations.ts'
 import { enforceClientAuth, loadTls, type TlsMaterial, type TlsSettings } from './tls.ts'
 
 export interface TlsFilesOptions {
@@ -13,8 +14,8 @@ export interface TlsFilesOptions {
   readonly onProblem?: (problem: Problem) => void
   /** Told of what is served from now on, after the files have changed. */
   readonly onChange?: (material: TlsMaterial) => void
-  /** The revocation list of lacre's own CA; used once it is there, if that CA is among the client CAs. */
-  readonly ownCrl?: string
+  /** The revocation lists of CAs of lacre's own; each is used once it is there, if its CA is among the client CAs. */
+  readonly ownLists?: readonly OwnList[]
   /** Told of each connection whose client certificate is refused at a request. */
   readonly onTurnedAway?: (client: TurnedAway) => void
 }
@@ -40,8 +41,8 @@ export class TlsFiles {
   constructor(settings: TlsSettings, options: TlsFilesOptions = {}) {
     this.#settings = settings
     this.#options = options
-    const { ownCrl, onTurnedAway } = options
-    this.#gate = new ClientGate({ crls: settings.crls ?? [], ownCrl, now: this.#now, onTurnedAway })
+    const { ownLists, onTurnedAway } = options
+    this.#gate = new ClientGate({ crls: settings.crls ?? [], ownLists, now: this.#now, onTurnedAway })
   }
 
   /**

@@ -1,6 +1,6 @@
 import { type KeyObject, X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { CertificateError } from './certificate-error.ts'
 import { type AskPassphrase, readKeyFile } from './key-file.ts'
 
@@ -20,6 +20,13 @@ export function authorityPaths(directory: string) {
     listDer: join(directory, 'crl.der'),
     ledger: join(directory, 'ledger.db'),
   }
+}
+
+/** The folder of an authority in which such a CA certificate lies, by its place; `undefined` for one that lies elsewhere. */
+export function authorityFolderOf(certificate: string): string | undefined {
+  const folder = dirname(dirname(resolve(certificate)))
+  const { folder: ca } = authorityPaths(folder)
+  return dirname(resolve(certificate)) === ca ? folder : undefined
 }
 
 /** Where the server's own certificate and key are. */

@@ -5,8 +5,8 @@ import { DAY_MS } from './leaf-certificate.ts'
 import { isEncrypted, isPrivateKey, parsePem } from './pem.ts'
 import { parseRevokedCertificates, type RevokedCertificates } from './revoked-certificates.ts'
 
-/** Where the key of the CA is: here, here but encrypted, or elsewhere. */
-export type KeyPlace = 'online' | 'encrypted' | 'offline'
+/** Where the key of the CA is: here, here but encrypted, here but damaged, or elsewhere. */
+export type KeyPlace = 'online' | 'encrypted' | 'damaged' | 'offline'
 
 /** What lies in the folder of an authority, as far as a server goes. */
 export interface OwnCertificates {
@@ -53,8 +53,9 @@ function jitter({ fingerprint256 }: X509Certificate): number {
 }
 
 function keyPlace(text: string | undefined): KeyPlace {
-  const block = text === undefined ? undefined : parsePem(text).find(isPrivateKey)
-  if (!block) return 'offline'
+  if (text === undefined) return 'offline'
+  const block = parsePem(text).find(isPrivateKey)
+  if (!block) return 'damaged'
   return isEncrypted(block) ? 'encrypted' : 'online'
 }
 

@@ -224,6 +224,7 @@ export class OwnRenewal {
 const KEY_REASONS = {
   online: 'the CA key cannot be used',
   encrypted: 'the CA key is encrypted, and nothing tells its passphrase (lacre.pki.passphrasefile, LACRE_PKI_PASSPHRASE)',
+  damaged: 'the CA key is damaged: restore it from a backup',
   offline: 'the CA key is not here',
 }
 

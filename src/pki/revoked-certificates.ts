@@ -39,6 +39,7 @@ const TIMES = [UTC_TIME, GENERALIZED_TIME]
 export function parseRevokedCertificates(bytes: Buffer, path: string): RevokedCertificates[] {
   try {
     const lists = bytes[0] === SEQUENCE ? [bytes] : parsePem(bytes.toString('latin1')).filter(isRevocationList).map(decodePem)
+    if (bytes[0] !== SEQUENCE && lists.length < countBeginnings(bytes)) throw new RangeError('a list is cut off')
     if (lists.length > 0) return lists.map(parseList)
   } catch (cause) {
     throw new CertificateError(`${path} holds a revocation list that cannot be parsed`, {
@@ -47,6 +48,11 @@ export function parseRevokedCertificates(bytes: Buffer, path: string): RevokedCe
     })
   }
   throw new CertificateError(`${path} holds no revocation list, neither as PEM nor as DER`, { hint: 'give a file that begins with -----BEGIN X509 CRL-----' })
+}
+
+/** @NOTE Of a file that is cut, the lists before the cut must not pass for all. */
+function countBeginnings(bytes: Buffer): number {
+  return bytes.toString('latin1').split('-----BEGIN X509 CRL-----').length - 1
 }
 
 function isRevocationList({ label }: { readonly label: string }): boolean {

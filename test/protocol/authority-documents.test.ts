@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -64,6 +64,18 @@ test('a new list is served at once, under another tag', async () => {
   assert.equal(after.status, 200)
   assert.deepEqual(after.body, await readFile(join(made.directory, 'crl.der')))
 })
+
+for (const [path, file] of [
+  ['/pki/crl', 'crl.der'],
+  ['/pki/crl.pem', 'crl.pem'],
+] as const) {
+  test(`${path} stays the last good list while that on disk is damaged`, async () => {
+    await using made = await startWithAuthority()
+    const whole = await made.registry.get(path)
+    await writeFile(join(made.directory, file), whole.body.subarray(0, 150))
+    assert.deepEqual((await made.registry.get(path)).body, whole.body)
+  })
+}
 
 test('where there is no CA there are no documents of it', async () => {
   await using registry = await startRegistry({ authorityFolder: '/nowhere/pki' })

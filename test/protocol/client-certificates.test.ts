@@ -243,14 +243,14 @@ test('a list that no client CA has signed is refused at the start', async () => 
 })
 
 test("the list of lacre's own CA is used from when it is first there, and only where that CA is a client CA", async () => {
-  const ownCrl = async (opening: Site) => ({ ownCrl: opening.crl })
+  const ownCrl = async (opening: Site) => ({ ownLists: [{ path: opening.crl }] })
   await using site = await Site.open({}, ownCrl)
   const alice = await site.client('alice')
   assert.equal((await site.ask(alice)).status, 200)
   await site.revoke([alice])
   assert.equal((await site.ask(alice)).status, 403)
   const foreign = await site.folder.issue('other-ca', { profile: 'authority', names: [] })
-  await using other = await new TlsFiles({ ...site.server, clientcas: [foreign.certificate] }, { pollMs: DAY_MS, ownCrl: site.crl }).open()
+  await using other = await new TlsFiles({ ...site.server, clientcas: [foreign.certificate] }, { pollMs: DAY_MS, ownLists: [{ path: site.crl }] }).open()
   assert.deepEqual(other.problems(), [])
 })
 
