@@ -138,6 +138,24 @@ test('what fails is tried again, less and less often, is told of, and mends itse
   assert.equal(renewal.status().lastFailure, undefined)
 })
 
+test('a file that cannot be read is a problem until it can, and one that is gone until it is back', async () => {
+  await using stage = await Stage.set()
+  const renewal = stage.renewal()
+  const path = join(stage.directory, 'server/server.crt')
+  const kept = await readFile(path)
+  for (const [spoil, id] of [
+    [() => writeFile(path, 'junk'), 'renewal-failed'],
+    [() => rm(path), 'certificate-gone'],
+  ] as const) {
+    await spoil()
+    await stage.live(renewal, 0.1)
+    assert.deepEqual(idsOf(renewal), [id])
+    await writeFile(path, kept)
+    await renewal.step()
+    assert.deepEqual([idsOf(renewal), renewal.status().lastFailure], [[], undefined])
+  }
+})
+
 test('an encrypted CA key is used where its passphrase is told', async () => {
   await using stage = await Stage.set({ passphrase: 'correct horse' })
   stage.now += 64 * DAY_MS

@@ -1,6 +1,7 @@
 import type { X509Certificate } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type AuthorityOptions, openAuthority } from './authority.ts'
+import { serverPaths } from './authority-files.ts'
 import type { Problem } from './certificate-problems.ts'
 import type { AskPassphrase } from './key-file.ts'
 import { DAY_MS } from './leaf-certificate.ts'
@@ -91,7 +92,7 @@ export class OwnRenewal {
   readonly #report: OwnRenewalReport
   readonly #world: RenewalWorld
   readonly #stop = new AbortController()
-  readonly #failures = new Map<Renewed, Failure>()
+  readonly #failures = new Map<Renewed | 'look', Failure>()
   readonly #told = new Set<string>()
   #seen: OwnCertificates | undefined
   #running: Promise<void> | undefined
@@ -149,9 +150,10 @@ export class OwnRenewal {
     try {
       const found = await findOwnCertificates(this.#options.directory)
       this.#seen = found && !this.#options.isServed ? { ...found, server: undefined } : found
+      this.#failures.delete('look')
       if (this.#seen) this.#report.seen(this.#seen)
     } catch (error) {
-      this.#fail('certificate', error as Error)
+      this.#failLook(error as Error)
     }
   }
 
@@ -178,6 +180,14 @@ export class OwnRenewal {
     } finally {
       ledger.close()
     }
+  }
+
+  /** What cannot be read is looked at again as soon as all the rest. */
+  #failLook(error: Error): void {
+    const at = this.#world.now()
+    const failure: Failure = { what: 'certificate', error, at, retryAt: at + LOOK_MOST_MS, count: 1 }
+    this.#failures.set('look', failure)
+    this.#report.failed(failure.what, error, new Date(failure.retryAt))
   }
 
   #fail(what: Renewed, error: Error): void {
@@ -213,6 +223,7 @@ export class OwnRenewal {
     const { authority, server, list, key } = this.#seen
     const because = this.#options.isOnline ? KEY_REASONS[key] : 'lacre.pki.online is false'
     const ends = [
+      this.#options.isServed && !server && serverGone(serverPaths(this.#options.directory).certificate),
       endsWithin(authority.validToDate, AUTHORITY_NOTICE_MS, now) && authorityEnds(authority),
       !this.#canRenew() && endsWithin(server?.validToDate, NOTICE_MS, now) && serverEnds(server?.validToDate, because),
       !this.#canRenew() && endsWithin(list?.nextUpdate, LIST_NOTICE_MS, now) && listEnds(list?.nextUpdate, because),
@@ -251,6 +262,14 @@ function serverEnds(at: Date | undefined, because: string): Problem {
     id: 'cannot-renew',
     sentence: `the server's certificate ends on ${at?.toISOString()}, and this server cannot renew it: ${because}`,
     remedy: 'renew it where the CA key is (lacre cert renew), and put the new server.crt in place; it is picked up without a restart',
+  }
+}
+
+function serverGone(path: string): Problem {
+  return {
+    id: 'certificate-gone',
+    sentence: `the server's certificate is gone: there is no ${path}, and this server goes on with the one that it has read`,
+    remedy: 'put it back; or start this server again with "lacre up", which makes another',
   }
 }
 
