@@ -106,6 +106,7 @@ function printPlan(options: RotateOptions, sentence: string): void {
 
 const NEXT_STEP = {
   none: ['no rotation is under way'],
+  preparing: ['preparing was interrupted: the bundle lacks the successor', 'Finish it: lacre ca rotate prepare; give clients the bundle after it'],
   prepared: ['a successor is prepared, and signs nothing yet', 'Give the bundle to all clients, then: lacre ca rotate switch'],
   switched: ['the new CA signs; the old one is trusted still', 'When nothing uses the old CA: lacre ca rotate finish'],
 } as const
@@ -123,7 +124,7 @@ function formatStatus({ phase, current, other, inUse }: RotationStatus, bundle: 
   const [sentence, advice] = NEXT_STEP[phase]
   if (!other || !advice) return [sentence, ...formatRoot('signs', current)]
   const users = inUse.map(({ subject, notAfter }) => `  ${subject}, until ${notAfter.toISOString()}`)
-  const roots = [...formatRoot('signs', current), ...formatRoot(phase === 'prepared' ? 'follows' : 'leaves', other)]
+  const roots = [...formatRoot('signs', current), ...formatRoot(phase === 'switched' ? 'leaves' : 'follows', other)]
   return [sentence, ...roots, `bundle   ${bundle}`, ...(users.length > 0 ? ['in use from the old CA:', ...users] : ['nothing of the old CA is in use']), advice]
 }
 

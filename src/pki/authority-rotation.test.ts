@@ -135,6 +135,28 @@ for (const [what, work] of [
   })
 }
 
+test('preparing that was interrupted before the bundle is told of, not switched over, and can be run again', async () => {
+  await using folder = await AuthorityFolder.make()
+  const { certificate } = await folder.create()
+  const { other } = await prepareRotation({ ...folder.options, permit: undefined })
+  await writeFile(folder.paths.bundle, certificate.toString())
+  assert.equal((await rotationStatus(folder.options)).phase, 'preparing')
+  await assert.rejects(switchAuthority(folder.options), { message: /lacks the successor/, hint: /rotate prepare/ })
+  const again = await prepareRotation({ ...folder.options, permit: undefined })
+  assert.deepEqual([again.phase, await bundle(folder)], ['prepared', `${certificate}${other}`])
+})
+
+test('what was issued again for the same key, maybe with a name more, counts once', async () => {
+  await using folder = await AuthorityFolder.make()
+  await ensure(folder)
+  await ensureServerCertificate({ ...folder.options, names: ['registry.test', 'mirror.test'] })
+  const { inUse } = await prepareRotation({ ...folder.options, permit: undefined })
+  assert.deepEqual(
+    inUse.map(({ names }) => names),
+    [['dns:registry.test', 'dns:mirror.test']],
+  )
+})
+
 test('switching without a successor is refused', async () => {
   await using folder = await AuthorityFolder.make()
   await folder.create()

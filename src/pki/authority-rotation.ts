@@ -8,7 +8,7 @@ import { CertificateError } from './certificate-error.ts'
 import { readSubject } from './certificate-parts.ts'
 import { type DistinguishedName, findAttribute } from './distinguished-name.ts'
 import { writeFileDurably, writeFolderDurably } from './durable-files.ts'
-import type { LedgerEntry } from './ledger.ts'
+import type { LedgerEntry, LedgerPen } from './ledger.ts'
 import { ledgerEntry } from './ledger-entry.ts'
 import { type NameConstraints, readNameConstraints } from './name-constraints.ts'
 import { makeRoot, type RootRequest, rootValidity } from './root-certificate.ts'
@@ -19,7 +19,8 @@ import { renewRoot } from './sign-certificate.ts'
  * `prepare` makes the successor, and clients are given the bundle of both roots; `switch` lets the successor sign from then on;
  * `finish`, when nothing of the old CA is in use, takes it out of the bundle. The two do not sign each other: pathlen 0 forbids it.
  */
-export type RotationPhase = 'none' | 'prepared' | 'switched'
+/** `preparing`: it was interrupted, and the bundle that clients would be given lacks the successor. */
+export type RotationPhase = 'none' | 'preparing' | 'prepared' | 'switched'
 
 export interface RotationStatus {
   readonly phase: RotationPhase
@@ -27,7 +28,7 @@ export interface RotationStatus {
   readonly current: X509Certificate
   /** The successor before the switch, the predecessor after it. */
   readonly other: X509Certificate | undefined
-  /** Certificates of the CA that goes, which are neither over nor revoked, nor renewed by the other. */
+  /** Certificates of the CA that goes, which are neither over nor revoked, nor renewed since. */
   readonly inUse: readonly LedgerEntry[]
 }
 
@@ -45,28 +46,29 @@ export async function rotationStatus(options: AuthorityOptions): Promise<Rotatio
   const current = await readAuthorityCertificate(paths)
   const next = await findAuthorityCertificate(paths.next)
   const previous = await findAuthorityCertificate(paths.previous)
-  if (next) return { phase: 'prepared', current, other: next, inUse: findInUse(options, current) }
+  if (next) return { phase: (await isBundled(paths, next)) ? 'prepared' : 'preparing', current, other: next, inUse: findInUse(options, current) }
   if (previous) return { phase: 'switched', current, other: previous, inUse: findInUse(options, previous) }
   return { phase: 'none', current, other: undefined, inUse: [] }
 }
 
 /**
- * Makes the successor, and a bundle of both roots for clients to trust. Nothing is signed with it yet.
+ * Makes the successor, and a bundle of both roots for clients to trust. Nothing is signed with it yet. Interrupted, it can be run
+ * again, and goes on with the successor that there is.
  *
  * @throws CertificateError if a rotation is under way.
  */
 export async function prepareRotation(options: Successor): Promise<RotationStatus> {
   const paths = authorityPaths(options.directory)
   await options.ledger.exclusively(async (pen) => {
-    const { phase, current } = await rotationStatus(options)
+    const { phase, current, other } = await rotationStatus(options)
+    if (phase === 'preparing' && other) return finishPreparing(paths, pen, other)
     if (phase !== 'none') throw underWay(phase, paths)
     const now = (options.now ?? Date.now)()
     const { permit, ...rest } = options
     const request = { ...rest, ...successorSubject(options, current, now), ...(permit && { permit }) }
     const { certificate, files } = await makeRoot(request, now)
     await writeFolderDurably(paths.next.folder, files)
-    await writeBundle(paths)
-    pen.add(ledgerEntry(certificate, 'authority'))
+    await finishPreparing(paths, pen, certificate)
   })
   return rotationStatus(options)
 }
@@ -74,12 +76,17 @@ export async function prepareRotation(options: Successor): Promise<RotationStatu
 /**
  * Puts the successor in the place of the CA. Interrupted at any moment, it can be run again.
  *
- * @throws CertificateError if none is prepared, or its key is not there.
+ * @throws CertificateError if none is prepared, the bundle lacks it, or its key is not there.
  */
 export async function switchAuthority(options: AuthorityOptions): Promise<RotationStatus> {
   const paths = authorityPaths(options.directory)
   const next = await findAuthorityCertificate(paths.next)
   if (!next) throw new CertificateError('no successor is prepared', { hint: 'make one first: lacre ca rotate prepare' })
+  if (!(await isBundled(paths, next))) {
+    throw new CertificateError(`${paths.bundle} lacks the successor: clients that have it would refuse what the successor signs`, {
+      hint: 'finish what was interrupted: lacre ca rotate prepare; then give the bundle to all clients',
+    })
+  }
   await readAuthorityKey(paths.next, next, options.askPassphrase)
   await options.ledger.exclusively(async () => {
     if (!existsSync(paths.previous.folder)) await writeFolderDurably(paths.previous.folder, await readPair(paths))
@@ -129,6 +136,15 @@ export async function renewAuthority(options: AuthorityOptions & { readonly days
   })
 }
 
+async function finishPreparing(paths: Paths, pen: LedgerPen, successor: X509Certificate): Promise<void> {
+  await writeBundle(paths)
+  pen.add(ledgerEntry(successor, 'authority'))
+}
+
+async function isBundled({ bundle }: Paths, certificate: X509Certificate): Promise<boolean> {
+  return ((await findText(bundle)) ?? '').includes(certificate.toString().trim())
+}
+
 /** All roots that clients should trust: who signs, and who will or did. */
 async function writeBundle(paths: Paths): Promise<void> {
   const texts = await Promise.all([paths, paths.next, paths.previous].map(({ certificate }) => findText(certificate)))
@@ -145,7 +161,9 @@ function findInUse({ ledger, now = Date.now }: AuthorityOptions, authority: X509
   const issued = alive.map((entry) => ({ entry, certificate: new X509Certificate(entry.pem) }))
   const isOld = ({ certificate }: IssuedCertificate) => certificate.checkIssued(authority) && certificate.verify(authority.publicKey)
   const others = issued.filter((each) => !isOld(each))
-  return issued.filter((each) => isOld(each) && !others.some((other) => replaces(other, each))).map(({ entry }) => entry)
+  const old = issued.filter(isOld)
+  const isReplaced = (each: IssuedCertificate, index: number) => [...others, ...old.slice(index + 1)].some((other) => replaces(other, each))
+  return old.filter((each, index) => !isReplaced(each, index)).map(({ entry }) => entry)
 }
 
 interface IssuedCertificate {
