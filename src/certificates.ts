@@ -8,6 +8,7 @@ import { TlsFiles } from './http/tls-files.ts'
 import type { Metrics } from './observability/metrics.ts'
 import { authorityFolderOf, authorityPaths, serverPaths } from './pki/authority-files.ts'
 import type { Problem } from './pki/certificate-problems.ts'
+import { adoptFormerFolder } from './pki/former-folder.ts'
 import type { OwnRenewal, RenewalStatus } from './pki/own-renewal.ts'
 import { refuseProblems } from './pki/server-certificate.ts'
 import type { RenewalPlace } from './renewal.ts'
@@ -53,6 +54,7 @@ export interface Certificates extends AsyncDisposable {
 /** @throws CertificateError if a server cannot start with the files that the configuration names. */
 export async function openCertificates(config: Config, edge: Edge, { owner, isStrict }: Choices): Promise<Certificates> {
   const authorityFolder = join(config.storage.filesystem.rootdirectory, STATE, 'pki')
+  if (!config.storage.maintenance.readonly.enabled) await adoptFormerFolder(authorityFolder)
   const acme = await findAcme(config, edge, owner)
   const tls = await openTls(config, edge, acme)
   if (isStrict && tls) refuseProblems(tls.current().problems)

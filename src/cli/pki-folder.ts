@@ -3,8 +3,8 @@ import { dirname, join, resolve } from 'node:path'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { openCertificateLedger } from '../metadata/certificate-ledger.ts'
 import { authorityPaths } from '../pki/authority-files.ts'
+import { findAuthorityFolder } from '../pki/former-folder.ts'
 import type { Ledger } from '../pki/ledger.ts'
-import { adoptFormerFolder } from '../pki/self-made.ts'
 import { STATE } from '../volume/layout.ts'
 import { actAs, findForeignOwner } from '../volume/owner.ts'
 import { escapeControls } from './terminal-text.ts'
@@ -29,9 +29,7 @@ export async function locatePki({ pki, data }: PkiOptions): Promise<string> {
   if (pki !== undefined) return resolve(pki)
   const root = resolve(data)
   if (existsSync(root)) actAs(findForeignOwner(root))
-  const directory = join(root, STATE, 'pki')
-  await adoptFormerFolder(directory)
-  return directory
+  return findAuthorityFolder(join(root, STATE, 'pki'))
 }
 
 /** Lends the ledger of an authority's folder, which is made where there is none. */

@@ -1,7 +1,4 @@
 import { createPrivateKey, createPublicKey, type KeyObject, type X509Certificate } from 'node:crypto'
-import { existsSync } from 'node:fs'
-import { rename, rm } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
 import { type Authority, type AuthorityOptions, createAuthority, openAuthority } from './authority.ts'
 import { authorityPaths, findText, parseCertificate, parseOr, serverPaths } from './authority-files.ts'
 import { CertificateError } from './certificate-error.ts'
@@ -159,17 +156,4 @@ async function issueLeaf(authority: Authority, pen: LedgerPen, key: KeyObject, {
 
 function sameSet(a: readonly string[], b: readonly string[]): boolean {
   return new Set(a).symmetricDifference(new Set(b)).size === 0
-}
-
-/**
- * Takes over the CA and the server's certificate from the folder that once held them, `tls` beside today's. Nothing happens where
- * there is a CA in today's. Interrupted, it goes on the next time: the CA is the last to move.
- */
-export async function adoptFormerFolder(directory: string): Promise<void> {
-  const former = join(dirname(directory), 'tls')
-  if (existsSync(authorityPaths(directory).folder) || !existsSync(authorityPaths(former).certificate)) return
-  await makePrivateFolder(directory)
-  if (existsSync(serverPaths(former).folder)) await rename(serverPaths(former).folder, serverPaths(directory).folder)
-  await rename(authorityPaths(former).folder, authorityPaths(directory).folder)
-  await rm(former, { recursive: true })
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { readFile, rm, writeFile } from 'node:fs/promises'
+import { lstat, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import type { IncomingMessage } from 'node:http'
 import { Agent, request } from 'node:https'
 import { join } from 'node:path'
@@ -91,3 +91,15 @@ for (const [key, then] of [
     assert.equal((await readFile(join(pki, 'crl.pem'), 'utf8')).includes('END X509 CRL'), key === 'here')
   })
 }
+
+test('a folder of an earlier lacre is only read by commands, and taken over by a server that names its old place', async () => {
+  await using place = await Workplace.make()
+  const former = join(place.data, 'lacre/state/tls')
+  await issueAll(former)
+  assert.match(await ok('cert', 'list', '--data', place.data), /alice/)
+  await ok('ca', 'show', '--data', place.data)
+  assert.deepEqual(await readdir(join(place.data, 'lacre/state')), ['tls'])
+  const server = await serve(place, await place.configuration(), former)
+  assert.equal((await asAlice(server, former)).status, 200)
+  assert.equal((await lstat(join(place.data, 'lacre/state/pki'))).isDirectory(), true)
+})
