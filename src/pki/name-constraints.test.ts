@@ -59,3 +59,17 @@ for (const [names, limits] of [
 test('joined constraints permit what either does, and a kind that one leaves open stays open', () => {
   assert.deepEqual(joinConstraints({ domains: ['a'], networks: [] }, { domains: ['b'], networks: ['10.0.0.0/8'] }), { domains: ['a', 'b'], networks: [] })
 })
+
+test('what a CA may not vouch for is read from its certificate, held to, and told of', async () => {
+  await using folder = await AuthorityFolder.make()
+  const permit = { domains: ['corp.test'], networks: [], excluded: { domains: ['secret.corp.test'], networks: ['10.0.0.0/8', '::/0'] } }
+  const { certificate } = await folder.create({ permit })
+  const constraints = readNameConstraints(certificate)
+  assert.deepEqual(constraints, permit)
+  const names = parseCertificateNames(['a.corp.test', 'a.secret.corp.test', '10.1.1.1', '192.0.2.1', 'fd00::1'])
+  assert.deepEqual(
+    names.map((name) => permits(constraints, name)),
+    [true, false, false, true, false],
+  )
+  await assert.rejects(folder.issue(['a.secret.corp.test']), { message: /limited to corp\.test but secret\.corp\.test, 10\.0\.0\.0\/8/ })
+})

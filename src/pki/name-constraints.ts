@@ -3,7 +3,7 @@ import { BlockList, isIP, isIPv4, isIPv6 } from 'node:net'
 import { addressBytes, formatAddress } from './address.ts'
 import { CertificateError } from './certificate-error.ts'
 import { findExtension } from './certificate-parts.ts'
-import { encode, explicit, readChildren, readDer, sequence } from './der.ts'
+import { type DerValue, encode, explicit, readChildren, readDer, sequence } from './der.ts'
 import { type CertificateName, parseCertificateNames } from './names.ts'
 
 /** The only names that a CA may vouch for. A kind without an entry is not limited: RFC 5280, 4.2.1.10. */
@@ -12,6 +12,8 @@ export interface NameConstraints {
   readonly domains: readonly string[]
   /** Networks as `10.0.0.0/8`. */
   readonly networks: readonly string[]
+  /** What it may not vouch for even so; other programs make such CAs. */
+  readonly excluded?: Omit<NameConstraints, 'excluded'>
 }
 
 const LOOPBACK: NameConstraints = { domains: ['localhost'], networks: ['127.0.0.0/8', '::1/128'] }
@@ -46,26 +48,31 @@ export function constraintsFor(names: readonly CertificateName[]): NameConstrain
   return { domains: unique([...domains, ...LOOPBACK.domains]), networks: [...networks, ...LOOPBACK.networks] }
 }
 
-/** What either permits. @NOTE A kind that one of them does not limit stays unlimited. */
+/** What either permits, but for what the first excludes. @NOTE A kind that one of them does not limit stays unlimited. */
 export function joinConstraints(a: NameConstraints, b: NameConstraints): NameConstraints {
   const join = (one: readonly string[], other: readonly string[]) => (one.length === 0 || other.length === 0 ? [] : unique([...one, ...other]))
-  return { domains: join(a.domains, b.domains), networks: join(a.networks, b.networks) }
+  return { domains: join(a.domains, b.domains), networks: join(a.networks, b.networks), ...(a.excluded && { excluded: a.excluded }) }
 }
 
 /** Whether clients accept the name from a CA with these constraints. */
 export function permits(constraints: NameConstraints | undefined, { kind, value }: CertificateName): boolean {
   if (!constraints || kind === 'uri') return true
-  if (kind === 'ip') return constraints.networks.length === 0 || isWithin(constraints.networks, value)
+  const { domains, networks, excluded = { domains: [], networks: [] } } = constraints
+  if (kind === 'ip') return (networks.length === 0 || isWithin(networks, value)) && !isWithin(excluded.networks, value)
   const name = value.replace(/^\*\./, '')
-  return constraints.domains.length === 0 || constraints.domains.some((domain) => name === domain || name.endsWith(`.${domain}`))
+  return (domains.length === 0 || isBelow(domains, name)) && !isBelow(excluded.domains, name)
 }
 
 /** What a CA may vouch for by its own certificate; `undefined` for everything. */
 export function readNameConstraints(authority: X509Certificate): NameConstraints | undefined {
   const value = findExtension(authority, NAME_CONSTRAINTS)
   if (!value) return undefined
-  const permitted = readChildren(readDer(value)).find(({ tag }) => tag === 0xa0)
-  const bases = permitted ? readChildren(permitted).flatMap((subtree) => readChildren(subtree).slice(0, 1)) : []
+  const [permitted, excluded] = [0xa0, 0xa1].map((wanted) => readChildren(readDer(value)).find(({ tag }) => tag === wanted))
+  return { ...readSubtrees(permitted), ...(excluded && { excluded: readSubtrees(excluded) }) }
+}
+
+function readSubtrees(subtrees: DerValue | undefined): Omit<NameConstraints, 'excluded'> {
+  const bases = subtrees ? readChildren(subtrees).flatMap((subtree) => readChildren(subtree).slice(0, 1)) : []
   return {
     domains: bases.filter(({ tag }) => tag === DNS).map(({ content }) => content.toString('latin1').replace(/^\./, '').toLowerCase()),
     networks: bases.filter(({ tag }) => tag === ADDRESS).map(({ content }) => formatNetwork(content)),
@@ -77,14 +84,20 @@ const DNS = 0x82 // GeneralName: RFC 5280, 4.2.1.6
 const ADDRESS = 0x87
 
 /** The value of the extension, DER. */
-export function encodeNameConstraints({ domains, networks }: NameConstraints): Buffer {
+export function encodeNameConstraints({ excluded, ...permitted }: NameConstraints): Buffer {
+  const lists = [permitted, excluded].map((list) => (list ? encodeSubtrees(list) : []))
+  return sequence(...lists.flatMap((subtrees, number) => (subtrees.length > 0 ? [explicit(number, ...subtrees)] : []))) // RFC 5280: no list is empty
+}
+
+function encodeSubtrees({ domains, networks }: Omit<NameConstraints, 'excluded'>): Buffer[] {
   const bases = [...domains.map((domain) => encode(DNS, Buffer.from(domain))), ...networks.map((network) => encode(ADDRESS, networkBytes(network)))]
-  return sequence(explicit(0, ...bases.map((base) => sequence(base))))
+  return bases.map((base) => sequence(base))
 }
 
 /** One line for people: `intranet, localhost, 10.0.0.0/8`. */
-export function formatConstraints({ domains, networks }: NameConstraints): string {
-  return [...domains, ...networks].join(', ')
+export function formatConstraints({ domains, networks, excluded }: NameConstraints): string {
+  const permitted = [...domains, ...networks].join(', ')
+  return excluded ? `${permitted || 'everything'} but ${formatConstraints(excluded)}` : permitted
 }
 
 function isPublic({ kind, value }: CertificateName): boolean {
@@ -99,9 +112,14 @@ function parentDomain(name: string): string {
   return at < 0 ? name : name.slice(at + 1)
 }
 
+function isBelow(domains: readonly string[], name: string): boolean {
+  return domains.some((domain) => name === domain || name.endsWith(`.${domain}`))
+}
+
+/** @NOTE A list of both families takes IPv4 for a part of IPv6. */
 function isWithin(networks: readonly string[], address: string): boolean {
   const list = new BlockList()
-  for (const network of networks) {
+  for (const network of networks.filter((each) => each.includes(':') === isIPv6(address))) {
     const [base = '', prefix] = network.split('/')
     list.addSubnet(base, Number(prefix), isIPv4(base) ? 'ipv4' : 'ipv6')
   }
