@@ -23,6 +23,7 @@ interface RenewOptions extends SigningOptions {
 
 interface RevokeOptions extends SigningOptions {
   readonly reason: RevocationReason
+  readonly profile?: 'server' | 'client'
 }
 
 const RENEW_EXAMPLES = `
@@ -58,6 +59,7 @@ export function keepCommands(data: string): Command[] {
   const revoke = withPassphrase(withPki(new Command('revoke').description('take a certificate back, and write a new revocation list'), data))
     .argument('<name>', 'what it was issued for, or its serial')
     .addOption(new Option('--reason <reason>', 'why').choices(Object.keys(revocationReasons)).default('unspecified'))
+    .addOption(new Option('--profile <profile>', 'which, where a server and an account have the name').choices(['server', 'client']))
     .option('--dry-run', 'tell what would be revoked')
     .addHelpText('after', REVOKE_EXAMPLES)
     .action(revokeNamed)
@@ -128,7 +130,7 @@ function describePair({ certificate, certificatePath }: CertificatePair): Renewe
 async function revokeNamed(name: string, options: RevokeOptions): Promise<void> {
   const directory = await locatePki(options)
   await withAuthority(directory, options, async (authority) => {
-    const revoked = options.dryRun ? authority.findRevocable(name) : await authority.revoke(name, options.reason)
+    const revoked = options.dryRun ? authority.findRevocable(name, options.profile) : await authority.revoke(name, options.reason, options.profile)
     const verb = options.dryRun ? 'would revoke' : 'revoked'
     printResult(options, { revoked: revoked.map(toJson), ...(options.dryRun && { dryRun: true }) }, [
       ...revoked.flatMap((entry) => [`${verb} ${entry.subject}`, `  ${entry.serial}`]),

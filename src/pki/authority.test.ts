@@ -165,6 +165,19 @@ for (const [why, which, message] of [
   })
 }
 
+test('a name that a server and an account have in common revokes neither before one is meant', async () => {
+  await using folder = await AuthorityFolder.make()
+  await folder.create()
+  const { entry } = await folder.issue([], { profile: 'client', account: 'carl' })
+  await folder.issue(['carl'])
+  const authority = await folder.open()
+  await assert.rejects(authority.revoke('carl', 'unspecified'), { name: 'CertificateError', hint: /--profile/ })
+  assert.deepEqual(
+    (await authority.revoke('carl', 'unspecified', 'client')).map(({ serial }) => serial),
+    [entry.serial],
+  )
+})
+
 test('lists are numbered upwards, also by two who write at once', async () => {
   await using folder = await AuthorityFolder.make()
   await folder.create()

@@ -152,15 +152,15 @@ export class Authority {
   }
 
   /**
-   * Revokes one certificate by its serial, or all of a name that are still in use, and writes a new revocation list.
+   * Revokes one certificate by its serial, or all of a name and a profile that are still in use, and writes a new revocation list.
    *
-   * @throws CertificateError if there is none, or it was revoked before.
+   * @throws CertificateError if there is none, it was revoked before, or a server and an account have the name and no profile is given.
    */
-  async revoke(serialOrName: string, reason: RevocationReason): Promise<LedgerEntry[]> {
-    this.findRevocable(serialOrName)
+  async revoke(serialOrName: string, reason: RevocationReason, profile?: LeafRequest['profile']): Promise<LedgerEntry[]> {
+    this.findRevocable(serialOrName, profile)
     const issuers = await this.#openIssuers()
     return this.#options.ledger.exclusively(async (pen) => {
-      const entries = this.findRevocable(serialOrName)
+      const entries = this.findRevocable(serialOrName, profile)
       const at = new Date(this.#now())
       for (const { serial } of entries) pen.revoke(serial, at, reason)
       await this.#writeList(pen, issuers)
@@ -175,11 +175,12 @@ export class Authority {
   }
 
   /** What {@link revoke} would revoke. @throws CertificateError as it does. */
-  findRevocable(serialOrName: string): LedgerEntry[] {
+  findRevocable(serialOrName: string, wanted?: LeafRequest['profile']): LedgerEntry[] {
     const { ledger } = this.#options
     const bySerial = ledger.find(serialOrName)
     const found = bySerial ? [bySerial] : ledger.findByName(serialOrName).filter(({ notAfter }) => notAfter.getTime() > this.#now())
-    const alive = found.filter(({ revokedAt, profile }) => !revokedAt && profile !== 'authority')
+    const alive = found.filter(({ revokedAt, profile }) => !revokedAt && profile !== 'authority' && (!wanted || profile === wanted))
+    if (new Set(alive.map(({ profile }) => profile)).size > 1) throw isAmbiguous(serialOrName)
     if (alive.length > 0) return alive
     const [first] = found
     if (first?.profile === 'authority') throw new CertificateError('a CA cannot revoke itself', { hint: 'put another in its place: lacre ca rotate prepare' })
@@ -251,4 +252,10 @@ export class Authority {
   #now(): number {
     return (this.#options.now ?? Date.now)()
   }
+}
+
+function isAmbiguous(name: string): CertificateError {
+  return new CertificateError(`${JSON.stringify(name)} is the name of a server and of an account, and nothing was revoked`, {
+    hint: 'say which is meant, with --profile server or --profile client, or give a serial: lacre cert list shows them',
+  })
 }
