@@ -22,6 +22,8 @@ interface Status {
   readonly server?: Pick<ServerStatus, 'url' | 'addresses' | 'startedAt'>
   readonly users?: { readonly path: string; readonly accounts?: number }
   readonly certificate?: CertificateStatus
+  /** Whether there is no certificate, rather than one that cannot be read. */
+  readonly isPlain: boolean
   readonly authority?: AuthorityStatus
   readonly crl?: { readonly path: string; readonly revoked: number; readonly nextUpdate?: string }
   readonly warnings: ServerStatus['certificates']['problems']
@@ -87,14 +89,27 @@ async function readStatus({ root, ...places }: Places): Promise<Status> {
   const directory = join(root, STATE, 'pki')
   const users = running ? running.users : places.users
   const certificate = running ? running.certificates.path : (places.certificate ?? serverPaths(directory).certificate)
+  const leaf = await orWarning(() => readCertificate(certificate, directory, running?.certificates.renewal))
+  const authority = await orWarning(() => readAuthority(directory))
   return {
     data: root,
     images: join(root, V2),
     ...(running && { server: { url: running.url, addresses: running.addresses, startedAt: running.startedAt } }),
     ...(users !== undefined && { users: { path: users, ...(await countAccounts(users)) } }),
-    ...(certificate !== undefined && existsSync(certificate) && { certificate: await readCertificate(certificate, directory, running?.certificates.renewal) }),
-    ...(await readAuthority(directory)),
-    warnings: running?.certificates.problems ?? [],
+    isPlain: certificate === undefined || !existsSync(certificate),
+    ...leaf.found,
+    ...authority.found,
+    warnings: [...(running?.certificates.problems ?? []), ...leaf.warnings, ...authority.warnings],
+  }
+}
+
+/** One bad file must not hide all the rest. */
+async function orWarning<T>(read: () => Promise<T>): Promise<{ found?: T; warnings: Status['warnings'] }> {
+  try {
+    return { found: await read(), warnings: [] }
+  } catch (error) {
+    const { message, path = 'the file', hint = `see who may read ${path}` } = error as NodeJS.ErrnoException & { hint?: string }
+    return { warnings: [{ sentence: message, remedy: hint }] }
   }
 }
 
@@ -106,16 +121,17 @@ async function countAccounts(path: string): Promise<{ accounts?: number }> {
   )
 }
 
-async function readCertificate(path: string, directory: string, renewal: RenewalStatus | undefined): Promise<CertificateStatus> {
+async function readCertificate(path: string | undefined, directory: string, renewal: RenewalStatus | undefined): Promise<Pick<Status, 'certificate'>> {
+  if (path === undefined || !existsSync(path)) return {}
   const [leaf] = await readCertificates(path)
   const { names, notAfter, daysLeft } = describeCertificate(leaf)
   const isOwn = path === serverPaths(directory).certificate
   const { nextRenewal = isOwn && !renewal ? await findDueDate(directory) : undefined, lastFailure } = (isOwn && renewal) || {}
-  return { path, names, notAfter, daysLeft, ...(nextRenewal !== undefined && { nextRenewal }), ...(lastFailure && { lastFailure }) }
+  return { certificate: { path, names, notAfter, daysLeft, ...(nextRenewal !== undefined && { nextRenewal }), ...(lastFailure && { lastFailure }) } }
 }
 
 async function findDueDate(directory: string): Promise<string | undefined> {
-  const own = await findOwnCertificates(directory)
+  const own = await findOwnCertificates(directory).catch(() => undefined) // readAuthority tells why
   const at = own && own.key !== 'offline' && own.key !== 'damaged' ? serverDueAt(own) : undefined
   return at === undefined ? undefined : new Date(at).toISOString()
 }
@@ -139,7 +155,7 @@ const WIDTH = 13
 type Field = [name: string, ...lines: string[]]
 
 function format(status: Status): string[] {
-  const { server, data, images, users, certificate, authority, crl, warnings } = status
+  const { server, data, images, users, certificate, isPlain, authority, crl, warnings } = status
   const fields: Field[] = [
     ['server', ...(server ? [server.url, `since ${minute(server.startedAt)}`] : ['none runs that answers this user'])],
     ['data', data],
@@ -150,7 +166,10 @@ function format(status: Status): string[] {
         ? [users.path, ...(users.accounts === undefined ? [] : [count(users.accounts, 'account')])]
         : ['no file of users: everybody may do everything']),
     ],
-    ['certificate', ...(certificate ? certificateLines(certificate, server !== undefined) : ['none: plain HTTP'])],
+    [
+      'certificate',
+      ...(certificate ? certificateLines(certificate, server !== undefined) : [isPlain ? 'none: plain HTTP' : 'cannot be read: the warning says why']),
+    ],
     ...(authority ? [['authority', ...authorityLines(authority)] as Field, ['SHA-256', authority.sha256] as Field] : []),
     ...(crl
       ? [

@@ -53,6 +53,20 @@ test('lacre status tells of a folder that nobody serves, and of a CA key that is
   assert.match((await lacre(['status', '--data', made.place.data])).stdout, /^server +none runs[\s\S]*its key is not here$/m)
 })
 
+test('lacre status tells of the rest though one file is damaged, and warns of that', async () => {
+  await using made = await setUp()
+  await made.server.end()
+  for (const [file, there] of [
+    ['ca/ca.crt', /^certificate +\S+server\.crt$/m],
+    ['server/server.crt', /^certificate +cannot be read/m],
+  ] as const) {
+    await writeFile(join(made.place.data, 'lacre/state/pki', file), 'junk')
+    const { status, stdout } = await lacre(['status', '--data', made.place.data])
+    assert.equal(status, 0)
+    for (const line of [there, /^users /m, new RegExp(`^warning +\\S*${file} `, 'm')]) assert.match(stdout, line)
+  }
+})
+
 test('lacre status tells of plain HTTP without users too', async () => {
   await using place = await Workplace.make()
   await place.serve()
