@@ -192,6 +192,7 @@ function rollBack(database: LedgerDatabase): void {
 }
 
 const BUSY = 5 // SQLITE_BUSY
+const [SQLITE_IOERR, SQLITE_FULL] = [10, 13]
 
 function isSqliteError(error: unknown): boolean {
   return (error as { errcode?: number }).errcode !== undefined
@@ -199,6 +200,11 @@ function isSqliteError(error: unknown): boolean {
 
 function isBusy(error: unknown): boolean {
   return ((error as { errcode?: number }).errcode ?? 0) % 256 === BUSY
+}
+
+/** @NOTE A full disk is an I/O error for some of SQLite's files. */
+function isOfDisk(error: unknown): boolean {
+  return [SQLITE_IOERR, SQLITE_FULL].includes(((error as { errcode?: number }).errcode ?? 0) % 256)
 }
 
 function isLocked(path: string, cause: unknown): CertificateError {
@@ -223,7 +229,7 @@ function isOfAnother({ serial, subject }: LedgerEntry): CertificateError {
 
 function cannotOpen(path: string, cause: unknown): CertificateError {
   return new CertificateError(`the ledger ${path} cannot be opened (${(cause as Error).message})`, {
-    hint: 'see to its permissions, or restore it from a backup',
+    hint: isOfDisk(cause) ? `see to the space and the health of its disk: df ${dirname(path)}` : 'see to its permissions, or restore it from a backup',
     cause,
   })
 }

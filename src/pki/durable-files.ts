@@ -1,5 +1,6 @@
 import { mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { CertificateError } from './certificate-error.ts'
 
 /** Replaces a file in one step: readers see the old one or the new one, whole, also after a power cut. */
 export async function writeFileDurably(path: string, content: string | Uint8Array, mode: number): Promise<void> {
@@ -33,8 +34,15 @@ async function undoing(staged: string, write: () => Promise<void>): Promise<void
     await write()
   } catch (error) {
     await rm(staged, { force: true, recursive: true })
-    throw error
+    throw ['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? '') ? isFull(staged, error) : error
   }
+}
+
+function isFull(staged: string, cause: unknown): CertificateError {
+  return new CertificateError(`there is no space left for ${staged.replace(/\.new$/, '')}`, {
+    hint: `make some, then run this command again; what was there is as it was: df ${dirname(staged)}`,
+    cause,
+  })
 }
 
 async function writeSynced(path: string, content: string | Uint8Array, mode: number): Promise<void> {
