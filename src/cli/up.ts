@@ -5,7 +5,8 @@ import { parseAccountName } from '../access/account-name.ts'
 import { addAccount } from '../access/accounts.ts'
 import { generatePassword } from '../access/passwords.ts'
 import { type RunningServer, startServer } from '../app.ts'
-import { defaultConfig } from '../config/load.ts'
+import { formatFinding } from '../config/config-error.ts'
+import { completeConfig, type LoadedConfig, loadVariables } from '../config/load.ts'
 import { STATE } from '../volume/layout.ts'
 import { actAs, findForeignOwner } from '../volume/owner.ts'
 import type { CertificateSource } from './certificate-source.ts'
@@ -33,6 +34,9 @@ For a registry on the internet, --acme has Let's Encrypt issue and renew the cer
 must lead here, and port 443 (or 80, with --acme-challenge http-01) must be reachable from outside. With it you agree to the
 terms of service of Let's Encrypt, or of the server that --acme-directory names.
 
+REGISTRY_* variables set what the options do not: REGISTRY_HTTP_TLS_CLIENTCAS_0=/certs/ca.crt asks for client certificates.
+One that contradicts them, such as REGISTRY_HTTP_ADDR, is refused.
+
 Examples:
   lacre up
   lacre up registry.intranet --port 443 --data /var/lib/registry
@@ -52,6 +56,7 @@ export function upCommand(data: string): Command {
 
 async function up(hosts: readonly string[], options: UpOptions): Promise<void> {
   refuseLoneOptions(options)
+  const variables = loadVariables()
   const port = parsePort(options.port ?? (options.acme === undefined ? '5000' : '443'))
   const root = resolve(options.data)
   const isFirst = !existsSync(join(root, STATE, 'htpasswd'))
@@ -61,7 +66,8 @@ async function up(hosts: readonly string[], options: UpOptions): Promise<void> {
   const user = isFirst ? await addFirstUser(join(root, STATE, 'htpasswd')) : undefined
   actAs(undefined)
   await runUntilStopped(async () => {
-    const server = await startServer(configFor(root, port, source)).catch((error: unknown) => {
+    const warnings = variables.findings.filter(({ path }) => path !== 'http.tls.clientcas').map(formatFinding) // there is a certificate
+    const server = await startServer(configFor(variables, root, port, source), { warnings }).catch((error: unknown) => {
       if (user) rmSync(join(root, STATE, 'htpasswd')) // its password was never shown
       throw explain(error)
     })
@@ -110,12 +116,16 @@ async function addFirstUser(path: string): Promise<FirstUser> {
   return { name: 'admin', password }
 }
 
-function configFor(root: string, port: number, { config: { tls, lacre, log } }: CertificateSource) {
-  return defaultConfig({
-    http: { addr: `:${port}`, draintimeout: 10_000, ...(tls && { tls }) },
-    storage: { filesystem: { rootdirectory: root }, delete: { enabled: true } },
-    auth: { htpasswd: { realm: 'lacre', path: join(root, STATE, 'htpasswd') } },
+function configFor(variables: LoadedConfig, root: string, port: number, { config: { tls, lacre, log } }: CertificateSource) {
+  const defaults = {
+    http: { draintimeout: 10_000 },
+    storage: { delete: { enabled: true } },
     log: { accesslog: { disabled: true }, level: 'warn', ...log },
+  } as const
+  return completeConfig(variables, defaults, {
+    http: { addr: `:${port}`, ...(tls && { tls }) },
+    storage: { filesystem: { rootdirectory: root } },
+    auth: { htpasswd: { realm: 'lacre', path: join(root, STATE, 'htpasswd') } },
     ...(lacre && { lacre }),
   })
 }

@@ -36,12 +36,15 @@ const GO_NAMES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
  * @see Distribution configuration/parser.go
  */
 export function applyEnvironment(root: Section, environment: Environment, findings: Findings): void {
-  const names = Object.keys(environment).filter((name) => name.startsWith(PREFIX) && !FOREIGN.has(name))
-  for (const name of names.sort()) {
-    const value = environment[name]
-    if (value === undefined || isFromKubernetes(name, value)) continue
-    applyVariable(root, name, value, findings)
-  }
+  for (const [name, value] of findVariables(environment)) applyVariable(root, name, value, findings)
+}
+
+/** The variables that are meant for us, by name. */
+export function findVariables(environment: Environment): [name: string, value: string][] {
+  return Object.entries(environment)
+    .filter((entry): entry is [string, string] => entry[1] !== undefined)
+    .filter(([name, value]) => name.startsWith(PREFIX) && !FOREIGN.has(name) && !isFromKubernetes(name, value))
+    .sort(([a], [b]) => (a < b ? -1 : 1))
 }
 
 /** Kubernetes gives every pod the addresses of its services: one called `registry` gives REGISTRY_PORT=tcp://…. */

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { ConfigError } from './config-error.ts'
 import type { Environment } from './environment.ts'
-import { defaultConfig, type LoadedConfig, loadConfig } from './load.ts'
+import { completeConfig, type LoadedConfig, loadConfig, loadVariables } from './load.ts'
 
 const folder = await mkdtemp(join(tmpdir(), 'config-'))
 after(() => rm(folder, { recursive: true }))
@@ -253,12 +253,16 @@ test('configuration: the argument goes before REGISTRY_CONFIGURATION_PATH', asyn
   assert.equal(loaded.path, path)
 })
 
-test('defaultConfig takes values of ours, durations in milliseconds', () => {
-  const config = defaultConfig({
-    http: { addr: ':8443', draintimeout: 10_000 },
-    storage: { delete: { enabled: true } },
-    auth: { htpasswd: { realm: 'r', path: '/p' } },
-  })
-  assert.deepEqual([config.http.addr, config.http.draintimeout, config.storage.delete.enabled, config.auth.htpasswd?.path], [':8443', 10_000, true, '/p'])
-  assert.deepEqual(config.http.headers, { 'X-Content-Type-Options': ['nosniff'] })
+test('completeConfig takes values of ours, durations in milliseconds, and variables before our defaults', () => {
+  const variables = loadVariables({ REGISTRY_HTTP_DRAINTIMEOUT: '3s', REGISTRY_HTTP_TLS_EXPLAIN: 'true' })
+  const defaults = { http: { draintimeout: 10_000 }, storage: { delete: { enabled: true } } }
+  const config = completeConfig(variables, defaults, { http: { addr: ':8443' }, auth: { htpasswd: { realm: 'r', path: '/p' } } })
+  assert.deepEqual([config.http.addr, config.http.draintimeout, config.storage.delete.enabled, config.auth.htpasswd?.path], [':8443', 3_000, true, '/p'])
+  assert.deepEqual([config.http.headers, config.http.tls.explain], [{ 'X-Content-Type-Options': ['nosniff'] }, true])
 })
+
+for (const name of ['HTTP_ADDR', 'HTTP_TLS', 'HTTP_TLS_KEY', 'STORAGE_FILESYSTEM_ROOTDIRECTORY', 'AUTH_HTPASSWD_PATH']) {
+  test(`loadVariables refuses REGISTRY_${name}, which "lacre up" decides`, () => {
+    assert.throws(() => loadVariables({ [`REGISTRY_${name}`]: 'x' }), { name: 'ConfigError' })
+  })
+}

@@ -5,7 +5,7 @@ import { checkKeys } from './check-keys.ts'
 import { checkValues } from './check-values.ts'
 import { ConfigError, type ConfigProblem, type Findings, formatFinding } from './config-error.ts'
 import { readConfigFile } from './config-file.ts'
-import { applyEnvironment, CONFIGURATION_PATH, chooseType, type Environment, wholeEnvironment } from './environment.ts'
+import { applyEnvironment, CONFIGURATION_PATH, chooseType, type Environment, findVariables, wholeEnvironment } from './environment.ts'
 import { findInheritedSocket, noteInheritedSocket } from './inherited-socket.ts'
 import { type Config, configSchema } from './schema.ts'
 import { findSources } from './sources.ts'
@@ -122,14 +122,35 @@ async function readFirstLine(path: string): Promise<string | undefined> {
   return /^[^\r\n]*/.exec(text)?.[0] || undefined
 }
 
-/** Partial values for `defaultConfig`: durations in milliseconds, lists whole. */
+/** Partial values for `completeConfig`: durations in milliseconds, lists whole. */
 export type ConfigOverrides = { readonly [K in keyof Config]?: Overrides<Config[K]> }
 type Overrides<T> = T extends readonly unknown[] ? T : T extends object ? { readonly [K in keyof T]?: Overrides<T[K]> } : T
 
-/** registry:2's own configuration with some values of ours, for a server that is set up by flags. Reads no file and no environment. */
-export function defaultConfig(overrides: ConfigOverrides = {}): Config {
-  const { config } = parseConfig(REGISTRY_2, undefined, {})
-  return configSchema.parse(merge(config, overrides))
+/** What `lacre up` decides by its options and arguments. */
+const DECIDED = /^REGISTRY_(?:HTTP(?:_(?:ADDR|NET|TLS(?:_(?:CERTIFICATE|KEY|LETSENCRYPT.*))?))?|STORAGE(?:_FILESYSTEM.*)?|AUTH(?:_.*)?|LACRE(?:_ACME.*)?)$/
+
+/**
+ * registry:2's own values and the environment's `REGISTRY_*`, for a server that is set up by flags.
+ *
+ * @throws ConfigError for a variable that sets what the flags decide.
+ */
+export function loadVariables(environment: Environment = process.env): LoadedConfig {
+  const whole = wholeEnvironment(environment)
+  const contradicting = findVariables(whole).filter(([name]) => DECIDED.test(name))
+  if (contradicting.length === 0) return parseConfig(REGISTRY_2, undefined, whole)
+  const suggestion = 'unset it and use the options of "lacre up", or serve with "lacre serve", which takes it'
+  throw new ConfigError(contradicting.map(([where]) => ({ path: '', where, message: 'sets what "lacre up" decides itself', suggestion })))
+}
+
+/** A configuration with `decided` in it, and `defaults` where neither those nor a variable say anything. */
+export function completeConfig({ config, sources }: LoadedConfig, defaults: ConfigOverrides, decided: ConfigOverrides): Config {
+  const isSaid = (path: string): boolean => (sources.get(path) ?? 'default') !== 'default'
+  return configSchema.parse(merge(merge(config, without(defaults, isSaid)), decided))
+}
+
+function without(value: object, isSaid: (path: string) => boolean, parents = ''): object {
+  const entries = Object.entries(value).filter(([key]) => !isSaid(parents + key))
+  return Object.fromEntries(entries.map(([key, child]) => [key, isObject(child) ? without(child, isSaid, `${parents}${key}.`) : child]))
 }
 
 function merge(base: unknown, over: unknown): unknown {

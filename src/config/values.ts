@@ -18,7 +18,7 @@ export interface KeyFacts {
 const JSON_TEXT = { type: ['string', 'number', 'boolean'] } as const // a text is taken as it is written: 0123, yes
 
 /**
- * A key's value, from a scalar of the file or environment or, for `defaultConfig`, from a plain value.
+ * A key's value, from a scalar of the file or environment or, for `completeConfig`, from a plain value.
  *
  * @param read the effective value, or `undefined` if the input is none
  */

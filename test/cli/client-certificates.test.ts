@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { lstat, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { cp, lstat, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import type { IncomingMessage } from 'node:http'
 import { Agent, request } from 'node:https'
 import { join } from 'node:path'
@@ -102,4 +103,27 @@ test('a folder of an earlier lacre is only read by commands, and taken over by a
   const server = await serve(place, await place.configuration(), former)
   assert.equal((await asAlice(server, former)).status, 200)
   assert.equal((await lstat(join(place.data, 'lacre/state/pki'))).isDirectory(), true)
+})
+
+test('lacre up takes the client CA of a variable, and refuses one that contradicts it before it makes anything', async () => {
+  await using place = await Workplace.make()
+  const up = ['up', 'registry.test', '--yes', '--port', '0', '--data', place.data]
+  const refused = await lacre(up, { environment: { REGISTRY_HTTP_ADDR: ':443', REGISTRY_AUTH_FILE: '/of/podman' } })
+  assert.equal(refused.status, 1)
+  assert.match(refused.stderr, /REGISTRY_HTTP_ADDR.*"lacre up" decides itself/)
+  assert.equal(existsSync(place.data), false)
+  const pki = join(place.folder, 'pki')
+  await issueAll(pki)
+  const clientCa = join(place.folder, 'clients.crt')
+  await cp(join(pki, 'ca/ca.crt'), clientCa)
+  const environment = { REGISTRY_HTTP_TLS_CLIENTCAS_0: clientCa, REGISTRY_HTTP_TLS_EXPLAIN: 'true' }
+  const server = await place.start(up, environment)
+  assert.doesNotMatch(server.output, /has no effect/)
+  await cp(join(place.data, 'lacre/state/pki/ca/ca.crt'), join(pki, 'ca/ca.crt'))
+  const { status, body } = await asAlice(server, pki)
+  assert.equal(status, 401, 'she is asked for a password')
+  assert.doesNotMatch(body, /client certificate/)
+  const sent = request({ host: '127.0.0.1', port: await server.listening, path: '/v2/', rejectUnauthorized: false, agent: false }).end()
+  const [response] = (await once(sent, 'response')) as [IncomingMessage]
+  assert.match(await text(response), /asks for a client certificate/)
 })
