@@ -3,9 +3,11 @@ import { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { connect, createServer, type TLSSocket } from 'node:tls'
 import { AuthorityFolder, DAY_MS } from '../../test/support/authority-folder.ts'
+import { openLedger } from '../../test/support/ledger-file.ts'
 import { finishRotation, prepareRotation, renewAuthority, rotationStatus, switchAuthority } from './authority-rotation.ts'
 import { ensureServerCertificate } from './self-made.ts'
 
@@ -155,6 +157,16 @@ test('what was issued again for the same key, maybe with a name more, counts onc
     inUse.map(({ names }) => names),
     [['dns:registry.test', 'dns:mirror.test']],
   )
+})
+
+test('a ledger that was begun anew does not let the old CA go unasked', async () => {
+  await using folder = await AuthorityFolder.make()
+  await folder.create()
+  await prepareRotation({ ...folder.options, permit: undefined })
+  await switchAuthority(folder.options)
+  using ledger = openLedger(join(folder.root, 'anew'))
+  await assert.rejects(finishRotation({ ...folder.options, ledger }), { name: 'CertificateError', hint: /--force/ })
+  assert.equal((await finishRotation({ ...folder.options, ledger, force: true })).phase, 'none')
 })
 
 test('switching without a successor is refused', async () => {

@@ -109,6 +109,7 @@ export async function finishRotation(options: AuthorityOptions & { readonly forc
   await options.ledger.exclusively(async () => {
     const { phase, other, inUse } = await rotationStatus(options)
     if (phase !== 'switched' || !other) throw new CertificateError('there is no rotation to finish', { hint: 'see where it stands: lacre ca rotate status' })
+    if (!options.force && !isKnown(options, other)) throw isForgotten()
     if (inUse.length > 0 && !options.force) {
       throw new CertificateError(`still in use from the old CA: ${inUse.map(({ subject }) => subject).join('; ')}`, {
         hint: 'issue them again or revoke them; with --force, clients will refuse them as soon as they get the new bundle',
@@ -149,6 +150,17 @@ async function isBundled({ bundle }: Paths, certificate: X509Certificate): Promi
 async function writeBundle(paths: Paths): Promise<void> {
   const texts = await Promise.all([paths, paths.next, paths.previous].map(({ certificate }) => findText(certificate)))
   await writeFileDurably(paths.bundle, [...new Set(texts)].join(''), 0o644)
+}
+
+/** A ledger begun after its CA cannot tell what that one has issued before. */
+function isKnown({ ledger }: AuthorityOptions, { fingerprint256 }: X509Certificate): boolean {
+  return ledger.list().some((entry) => entry.fingerprint256 === fingerprint256)
+}
+
+function isForgotten(): CertificateError {
+  return new CertificateError('the ledger was begun after the old CA, and cannot tell what of it is in use', {
+    hint: 'see for yourself that nothing is; with --force, clients will refuse it as soon as they get the new bundle',
+  })
 }
 
 async function readPair(pair: AuthorityPair) {
