@@ -4,6 +4,7 @@ import { Command } from 'commander'
 import { type ExportedFiles, exportAuthority, exportFormats, keytoolLines } from '../pki/authority-export.ts'
 import { authorityPaths, findText, readAuthorityCertificate } from '../pki/authority-files.ts'
 import { writeFileDurably } from '../pki/durable-files.ts'
+import { asStarted } from '../volume/owner.ts'
 import { locatePki, type PkiOptions, printResult, withPki } from './pki-folder.ts'
 
 interface ExportOptions extends PkiOptions {
@@ -48,7 +49,7 @@ async function exportCa(options: ExportOptions): Promise<void> {
   }
   const out = options.out ?? '.'
   const written = Object.keys(files).map((name) => join(out, name))
-  if (!options.dryRun) await writeFiles(out, files)
+  if (!options.dryRun) await asStarted(() => writeFiles(out, files))
   const keytool =
     options.format === 'pem' || options.format === 'der' ? ['', 'For Java:', ...keytoolLines(bundle, written[0] ?? '').map((line) => `  ${line}`)] : []
   printResult(options, { files: written, dryRun: options.dryRun === true }, [

@@ -84,8 +84,12 @@ async function issuePair(name: string, wanted: Pick<LeafRequest, 'profile' | 'na
     ])
   }
   await withAuthority(directory, options, async (opened) => {
-    const issued = await opened.issue(leaf)
-    const material = { certificate: chainOf(opened, issued.certificate), key: await formatKey(key), authorities: opened.bundle }
-    printIssued(options, issued, await writeOut(directory, folder, filesOf(files, material)))
+    let paths: string[] = []
+    const issued = await opened.issue(leaf, async ({ certificate }) => {
+      if (!options.force) refuseExisting(folder, [files.certificate, files.key]) // another may have been quicker
+      const material = { certificate: chainOf(opened, certificate), key: await formatKey(key), authorities: opened.bundle }
+      paths = await writeOut(directory, folder, filesOf(files, material))
+    })
+    printIssued(options, issued, paths)
   })
 }

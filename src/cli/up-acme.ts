@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander'
 import { CertificateError } from '../pki/certificate-error.ts'
-import { parseCertificateNames } from '../pki/names.ts'
+import { isPublic } from '../pki/name-constraints.ts'
+import { type CertificateName, parseCertificateNames } from '../pki/names.ts'
 import type { CertificateSource } from './certificate-source.ts'
 
 /** What `lacre up` takes for a certificate of an ACME server. */
@@ -34,8 +35,8 @@ export function addAcmeOptions(command: Command): Command {
  * @throws CertificateError for hosts that no ACME server certifies, or options that do not go together.
  */
 export function acmeSource(hosts: readonly string[], port: number, options: AcmeOptions): CertificateSource {
-  const names = acmeNames(hosts)
   const directoryurl = acmeDirectory(options)
+  const names = acmeNames(hosts, directoryurl === undefined ? isPublic : () => true)
   const challenge = options.acmeChallenge ?? (port === 443 ? 'tls-alpn-01' : 'http-01')
   const staging = options.acmeStaging === true
   const server = directoryurl ?? `Let's Encrypt${staging ? ' (staging)' : ''}`
@@ -62,12 +63,17 @@ export function refuseLoneOptions({ acme, acmeHttpPort: _, ...others }: AcmeOpti
   throw new CertificateError(`${option} goes with --acme`, { hint: 'add --acme EMAIL to have the certificate issued by an ACME server' })
 }
 
-function acmeNames(hosts: readonly string[]): string[] {
+function acmeNames(hosts: readonly string[], isReachable: (name: CertificateName) => boolean): string[] {
   const names = parseCertificateNames(hosts)
   const [wrong] = names.filter(({ kind, value }) => kind === 'uri' || value.startsWith('*.') || (kind === 'dns' && !value.includes('.')))
   if (wrong)
     throw new CertificateError(`no ACME server issues a certificate for ${wrong.value} here`, {
       hint: 'give whole public names, without wildcards: registry.example.com',
+    })
+  const inside = names.find((name) => !isReachable(name))
+  if (inside)
+    throw new CertificateError(`Let's Encrypt cannot reach ${inside.value}, which is private: it would never issue the certificate`, {
+      hint: 'give the public name, or an ACME server of your own network with --acme-directory URL; without --acme, lacre up makes a CA of its own',
     })
   if (names.length > 0) return names.map(({ value }) => value)
   throw new CertificateError('--acme needs the name that clients will use', { hint: 'for example: lacre up --acme you@example.com registry.example.com' })

@@ -126,11 +126,19 @@ export class Authority {
     return this.#options.ledger.list()
   }
 
-  /** Signs a certificate for a key and enters it in the ledger; where the files go is for the caller to say. */
-  async issue(request: LeafRequest): Promise<Issued> {
+  /**
+   * Signs a certificate for a key and enters it in the ledger.
+   *
+   * @param deliver Writes the files while nobody else issues. When it throws, nothing was issued.
+   */
+  async issue(request: LeafRequest, deliver: (issued: Issued) => Promise<void> = async () => undefined): Promise<Issued> {
     planLeaf(this.certificate, request, this.#now()) // refuses before anybody is asked for a passphrase
     await this.#openKey()
-    return this.#options.ledger.exclusively((pen) => this.issueWith(pen, request))
+    return this.#options.ledger.exclusively(async (pen) => {
+      const issued = await this.issueWith(pen, request)
+      await deliver(issued)
+      return issued
+    })
   }
 
   /**

@@ -1,13 +1,15 @@
+import { randomBytes } from 'node:crypto'
 import { mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { CertificateError } from './certificate-error.ts'
 
 /** Replaces a file in one step: readers see the old one or the new one, whole, also after a power cut. */
 export async function writeFileDurably(path: string, content: string | Uint8Array, mode: number): Promise<void> {
-  const staged = `${path}.new`
-  await rm(staged, { force: true })
-  await undoing(staged, () => writeSynced(staged, content, mode))
-  await rename(staged, path)
+  const staged = `${path}.${randomBytes(4).toString('hex')}.new` // two may write at once
+  await undoing(staged, async () => {
+    await writeSynced(staged, content, mode)
+    await rename(staged, path)
+  })
   await syncFolder(dirname(path))
 }
 

@@ -100,7 +100,8 @@ export function formatConstraints({ domains, networks, excluded }: NameConstrain
   return excluded ? `${permitted || 'everything'} but ${formatConstraints(excluded)}` : permitted
 }
 
-function isPublic({ kind, value }: CertificateName): boolean {
+/** Whether the internet knows such a name or address. */
+export function isPublic({ kind, value }: CertificateName): boolean {
   if (kind === 'uri') return false
   if (kind === 'ip') return !isWithin([...LOOPBACK.networks, ...PRIVATE_NETWORKS], value)
   return value.includes('.') && !PRIVATE_DOMAIN.test(value)

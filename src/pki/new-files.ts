@@ -28,7 +28,7 @@ export function refuseExisting(folder: string, names: readonly string[]): void {
  */
 export async function writeFiles(folder: string, files: readonly NewFile[], now = Date.now()): Promise<string[]> {
   if (!existsSync(folder)) await makePrivateFolder(folder)
-  const suffix = `.backup-${new Date(now).toISOString().replace(/[-:]|\.\d+/g, '')}`
+  const suffix = `.backup-${new Date(now).toISOString().replace(/[-:.]/g, '')}`
   for (const { name, text, mode } of files) {
     const path = join(folder, name)
     if (existsSync(path)) await copyFile(path, path + suffix)

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
+import { X509Certificate } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { writeFile } from 'node:fs/promises'
+import { chmod, chown, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { makeRequest } from '../../src/pki/certificate-request.ts'
 import { makeKey } from '../../src/pki/key-kind.ts'
-import { lacreEach, Workplace } from './support/lacre.ts'
+import { lacre, lacreEach, Workplace } from './support/lacre.ts'
 
 test("a CA's own certificate and key are not imported as a server's, which would decrypt the key", async () => {
   await using place = await Workplace.make()
@@ -52,3 +53,33 @@ for (const [what, path] of [
     assert.match(made?.stderr ?? '', /cannot read the passphrase .*\nhint: /)
   })
 }
+
+test('of several that issue the same at once, one does, and what the ledger holds is on disk', async () => {
+  await using place = await Workplace.make()
+  const [pki, out] = [join(place.folder, 'pki'), join(place.folder, 'out')]
+  await lacre(['ca', 'init', '--pki', pki, '--no-passphrase'])
+  const done = await Promise.all(Array.from({ length: 4 }, () => lacre(['cert', 'issue', 'server', 'same.test', '--pki', pki, '--out', out])))
+  assert.deepEqual(done.map(({ status }) => status).sort(), [0, 1, 1, 1])
+  for (const { stderr } of done.filter(({ status }) => status === 1)) assert.match(stderr, /exist already, and nothing was changed\nhint: /)
+  const [listed] = await lacreEach([['cert', 'list', '--pki', pki, '--json']])
+  const issued = (JSON.parse(listed?.stdout ?? '') as { profile: string; serial: string }[]).filter(({ profile }) => profile === 'server')
+  const kept = new X509Certificate(await readFile(join(out, 'server.crt')))
+  assert.deepEqual(
+    issued.map(({ serial }) => serial),
+    [kept.serialNumber.toLowerCase()],
+  )
+  assert.deepEqual((await readdir(out)).sort(), ['ca.crt', 'server.crt', 'server.key'])
+})
+
+test("root exports the CA to where root may write, from another's data folder", { skip: process.getuid?.() !== 0 }, async () => {
+  await using place = await Workplace.make()
+  await mkdir(place.data)
+  await chown(place.data, 4711, 4711)
+  await chmod(place.folder, 0o755)
+  const out = join(place.folder, 'certs.d')
+  await mkdir(out, { mode: 0o755 })
+  await lacre(['ca', 'init', '--data', place.data, '--no-passphrase'])
+  const exported = await lacre(['ca', 'export', '--data', place.data, '--out', out])
+  assert.deepEqual([exported.status, exported.stderr], [0, ''])
+  assert.equal((await stat(join(out, 'ca.crt'))).uid, 0)
+})

@@ -10,6 +10,8 @@ const rows = [
   ['no host', EMAIL, /--acme needs the name that clients will use\nhint: .*lacre up --acme/],
   ['a wildcard', [...EMAIL, '*.example.com'], /no ACME server issues a certificate for \*\.example\.com here/],
   ['a name without a domain', [...EMAIL, 'registry'], /certificate for registry here\nhint: .*whole public names/],
+  ['a private address', [...EMAIL, '10.0.0.1'], /cannot reach 10\.0\.0\.1.*\nhint: .*--acme-directory/],
+  ['a private name', [...EMAIL, '--acme-staging', 'registry.intranet'], /cannot reach registry\.intranet/],
   ['a URL', [...EMAIL, 'https://registry.example.com/'], /\nhint: /],
   ['a directory of plain HTTP', [...EMAIL, 'registry.example.com', '--acme-directory', 'http://acme.example.com'], /is no https URL/],
   ['two servers', [...EMAIL, 'registry.example.com', '--acme-staging', '--acme-directory', 'https://acme.example.com'], /name two servers/],
