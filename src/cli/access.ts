@@ -9,16 +9,18 @@ import { type VolumeOptions, withVolume } from './volume.ts'
 
 const EXAMPLES = `
 Examples:
-  lacre access allow ci push 'team/**'              the group ci may push (and pull)
-  lacre access allow anonymous pull 'public/**'     everybody may pull, without a password
-  lacre access why alice push team/app              which grant decides, or comes near
+  lacre access allow ci push 'team/**'            group ci may push (and pull)
+  lacre access allow anonymous pull 'public/**'   everybody may pull
+  lacre access why alice push team/app            which grant decides
   lacre access list
 
-Without any grant, whoever logs in may do everything. From the first one on, only what a grant allows.
+Without any grant, whoever logs in may do everything. From the first one on,
+only what a grant allows.
 A running registry follows from the next request on.`
 
 const ALLOW_EXAMPLES = `
-PRINCIPAL is a group, a user, group:NAME, user:NAME, users (all who log in) or anonymous (everybody).
+PRINCIPAL is a group, a user, group:NAME, user:NAME, users (all who log in) or
+anonymous (everybody).
 ACTIONS are pull, push (which includes pull), delete and admin, with commas.
 In PATTERN, * stands for one component or a part of it, ** for one or more.
 
@@ -26,14 +28,15 @@ Examples:
   lacre access allow ci push,delete 'team/**'
   lacre access allow user:alice push team/app --tag 'dev-*'
   lacre access allow release push 'team/**' --create-only
-  lacre access allow anonymous pull 'public/**' --from 10.0.0.0/8 --until 2030-12-31`
+  lacre access allow anonymous pull 'public/**' --from 10.0.0.0/8`
 
 const TEST_EXAMPLES = `
-A line of FILE is PRINCIPAL ACTION REPOSITORY[:TAG] allow|deny; what follows # does not count.
+A line of FILE is PRINCIPAL ACTION REPOSITORY[:TAG] allow|deny; what follows a #
+does not count.
 
 Examples:
   lacre access test expected.txt
-  printf 'alice push team/app allow\\nanonymous pull team/app deny\\n' | lacre access test -`
+  echo 'alice push team/app allow' | lacre access test -`
 
 const APPLY_EXAMPLES = `
 FILE is what "lacre access export" prints:
@@ -63,7 +66,7 @@ export function accessCommand(data: string): Command {
   add('list', 'list the grants', '\nExample:\n  lacre access list --json').action(list)
   addQuestions(add)
   add('export', 'print the policy, for apply', '\nExample:\n  lacre access export > policy.yml').action(exportPolicy)
-  add('apply <file>', 'make the policy what a file says; - for standard input', APPLY_EXAMPLES)
+  add('apply <file>', 'make it what a file says', APPLY_EXAMPLES)
     .option('--dry-run', 'only tell what would change')
     .option('--open', 'though the file has no grants')
     .action(apply)
@@ -71,11 +74,15 @@ export function accessCommand(data: string): Command {
 }
 
 function addQuestions(add: (usage: string, description: string, help: string) => Command): void {
-  add('why <principal> <action> <target>', 'which grant decides about REPOSITORY[:TAG]', '\nExample:\n  lacre access why alice push team/app:1.2')
+  add(
+    'why <principal> <action> <target>',
+    'which grant decides it',
+    '\nTARGET is REPOSITORY or REPOSITORY:TAG.\n\nExample:\n  lacre access why alice push team/app:1.2',
+  )
     .option('--from <address>', 'for a connection from this address')
     .option('--overwrites', 'for a tag that is there already')
     .action(why)
-  add('test <file>', 'try a table of expected decisions; - for standard input', TEST_EXAMPLES).action(test)
+  add('test <file>', 'try a table of decisions', TEST_EXAMPLES).action(test)
 }
 
 interface AllowOptions extends VolumeOptions {

@@ -1,8 +1,9 @@
 import { Command } from 'commander'
 import { CertificateError } from '../pki/certificate-error.ts'
 import { readKeyFile } from '../pki/key-file.ts'
-import { type FoundAuthority, findAuthority, readPair, takeOver } from '../pki/takeover.ts'
+import { authorityWarnings, type FoundAuthority, findAuthority, readPair, takeOver } from '../pki/takeover.ts'
 import { describeAuthority, formatAuthority } from './authority-description.ts'
+import { notes } from './cert-signing.ts'
 import { askPassphrase, obtainNewPassphrase, type PassphraseOptions, withNewPassphrase } from './passphrase-input.ts'
 import { locatePki, type PkiOptions, printResult, withLedger, withPki } from './pki-folder.ts'
 
@@ -41,11 +42,13 @@ export function importCommand(data: string): Command {
 async function importAuthority(folder: string | undefined, options: ImportOptions): Promise<void> {
   const found = await find(folder, options)
   const counted = count(found)
+  const warnings = authorityWarnings(found.certificate)
   if (options.dryRun) {
     const { program, certificatePath, keyPath } = found
-    return printResult(options, { program, certificate: certificatePath, key: keyPath, ...counted, dryRun: true }, [
+    return printResult(options, { program, certificate: certificatePath, key: keyPath, ...counted, warnings, dryRun: true }, [
       `found a CA of ${program}: ${certificatePath} and ${keyPath}`,
       ...describeCounts(counted),
+      ...notes(warnings),
     ])
   }
   const { key, passphrase } = await openKey(found, options)
@@ -53,9 +56,10 @@ async function importAuthority(folder: string | undefined, options: ImportOption
   const secret = passphrase === undefined ? {} : { passphrase }
   const taken = await withLedger(directory, (ledger) => takeOver(found, { directory, ledger, key, ...secret, replace: options.force === true }))
   const described = describeAuthority(taken.certificate, directory)
-  printResult(options, { ...described, ...counted }, [
+  printResult(options, { ...described, ...counted, warnings }, [
     ...formatAuthority(described),
     ...describeCounts(counted),
+    ...notes(warnings),
     '',
     `The key is here now: remove ${found.keyPath} when all works.`,
   ])

@@ -9,7 +9,7 @@ import { chainOf } from '../pki/certificate-pair.ts'
 import { type CertificateRequest, makeRequest, parseRequest } from '../pki/certificate-request.ts'
 import { type DistinguishedName, findAttribute, parseSubject } from '../pki/distinguished-name.ts'
 import { formatKey } from '../pki/key-file.ts'
-import { makeKey, parseKeyKind } from '../pki/key-kind.ts'
+import { keyWarnings, makeKey, parseKeyKind } from '../pki/key-kind.ts'
 import { CLOCK_SKEW_MS, DAY_MS, type LeafRequest } from '../pki/leaf-certificate.ts'
 import { type CertificateName, nameWarnings, parseCertificateNames } from '../pki/names.ts'
 import { type NewFile, refuseExisting, writeFiles } from '../pki/new-files.ts'
@@ -151,7 +151,7 @@ async function signRequest(path: string, options: SignOptions): Promise<void> {
   const target = resolve(options.out ?? join(dirname(path), `${basename(path).replace(/\.(?:csr|req|pem|der)$/, '')}.crt`))
   if (!options.force) refuseExisting(dirname(target), [basename(target)])
   if (options.dryRun) {
-    const warnings = [...nameWarnings(request.names), ...ignoredWarning(request)]
+    const warnings = [...nameWarnings(request.names), ...requestWarnings(request)]
     const names = options.profile === 'client' ? [`the account ${clientOf(request, options).account}`] : request.names.map(({ value }) => value)
     return printResult(options, { names, file: target, warnings, dryRun: true }, [`would sign for ${names.join(', ')}: ${target}`, ...notes(warnings)])
   }
@@ -160,7 +160,7 @@ async function signRequest(path: string, options: SignOptions): Promise<void> {
     const issued = profile === 'server' ? await authority.sign(request, profile, days) : await authority.issue(clientOf(request, options))
     const text = chainOf(authority, issued.certificate)
     const paths = await writeOut(directory, dirname(target), [{ name: basename(target), text, mode: 0o644 }])
-    printIssued(options, { ...issued, warnings: [...issued.warnings, ...ignoredWarning(request)] }, paths)
+    printIssued(options, { ...issued, warnings: [...issued.warnings, ...requestWarnings(request)] }, paths)
   })
 }
 
@@ -173,8 +173,8 @@ function clientOf({ subject, publicKey }: CertificateRequest, { account, days }:
   return { profile: 'client', names: [], subject: rest, publicKey, account: parseAccountName(named), ...(days !== undefined && { days }) }
 }
 
-function ignoredWarning({ ignored }: CertificateRequest): string[] {
-  return ignored.length > 0 ? [`the request asks for more, which it does not get: ${ignored.join(', ')}`] : []
+function requestWarnings({ ignored, publicKey }: CertificateRequest): string[] {
+  return [...keyWarnings(publicKey), ...(ignored.length > 0 ? [`the request asks for more, which it does not get: ${ignored.join(', ')}`] : [])]
 }
 
 async function readRequest(path: string): Promise<Buffer> {

@@ -34,7 +34,7 @@ function showCommand({ out, environment }: Surroundings): Command {
     .description('show every effective value and where it comes from; secrets are hidden')
     .argument('[config]', CONFIG)
     .option('--json', 'print JSON; durations are in milliseconds')
-    .addHelpText('after', '\nExample:\n  REGISTRY_STORAGE_DELETE_ENABLED=true lacre config show /etc/docker/registry/config.yml')
+    .addHelpText('after', '\nExample:\n  REGISTRY_HTTP_ADDR=:443 lacre config show /etc/docker/registry/config.yml')
     .action(async (path: string | undefined, options: { json?: true }) => {
       const loaded = await loadConfig(loadOptions(path, environment))
       out.write(options.json ? toJson(loaded) : formatConfig(loaded))

@@ -6,8 +6,9 @@ import { loadConfig } from '../config/load.ts'
 import type { Config } from '../config/schema.ts'
 
 const EXAMPLES = `
-CONFIG and REGISTRY_* variables are those that the server was started with: they say where it listens. The exit code is 0
-when it is ready, 1 when it is not or does not answer.
+CONFIG and REGISTRY_* variables are those that the server was started with: they
+say where it listens. The exit code is 0 when it is ready, 1 when it is not or
+does not answer.
 
 Examples:
   lacre health

@@ -16,7 +16,7 @@ The state of an endpoint is one of
   delivering    events are on their way
   failing       it takes no events: they wait, and are tried again and again
   disabled      its configuration says so: events that wait are kept
-  unconfigured  the configuration has no endpoint of this name: events that wait are kept
+  unconfigured  no configuration has it: events that wait are kept
   stopped       no server runs: events are delivered once one does`
 
 /** `lacre notifications`: webhooks, of the server that runs or as they lie on disk. */

@@ -26,11 +26,13 @@ export async function run(argv: readonly string[]): Promise<number> {
 
 const EXAMPLE = `
 Examples:
-  lacre up                                   set up once, and serve over HTTPS
-  lacre serve /etc/docker/registry/config.yml   serve what a registry:2 configuration says
-  lacre user add alice                       another user who may log in
+  lacre up                set up once, and serve over HTTPS
+  lacre user add alice    another user who may log in
+  lacre serve /etc/docker/registry/config.yml
+                          serve what a registry:2 configuration says
 
-The exit code is 0 for done, 1 for something you can mend, 2 for wrong usage and 70 for a defect of lacre.`
+The exit code is 0 for done, 1 for something you can mend, 2 for wrong usage and
+70 for a defect of lacre.`
 
 /** Commands in the order of the help. Each is loaded when it is named: a server should start, and a list come, at once. */
 const commands: Readonly<Record<string, (data: string) => Promise<Command>>> = {

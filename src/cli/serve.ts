@@ -3,13 +3,14 @@ import { type RunningServer, startServer } from '../app.ts'
 import { loadConfig } from '../config/load.ts'
 
 const EXAMPLES = `
-CONFIG is a registry:2 or registry:3 configuration file; without it the one that REGISTRY_CONFIGURATION_PATH names, then
-/etc/distribution/config.yml, then /etc/docker/registry/config.yml, then registry:2's own values. REGISTRY_* variables go
-on top of it.
+CONFIG is a registry:2 or registry:3 configuration file; without it the one that
+REGISTRY_CONFIGURATION_PATH names, then /etc/distribution/config.yml, then
+/etc/docker/registry/config.yml, then registry:2's own values. REGISTRY_*
+variables go on top of it.
 
 Examples:
   lacre serve /etc/docker/registry/config.yml
-  REGISTRY_HTTP_ADDR=:443 REGISTRY_HTTP_TLS_CERTIFICATE=/certs/domain.crt REGISTRY_HTTP_TLS_KEY=/certs/domain.key lacre serve`
+  REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY=/srv/registry lacre serve`
 
 /** `lacre serve [CONFIG]`: serves exactly what a configuration says, as registry:2 would, until SIGTERM or SIGINT. */
 export function serveCommand(): Command {

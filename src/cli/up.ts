@@ -27,14 +27,18 @@ interface FirstUser {
 }
 
 const EXAMPLES = `
-The first time it makes a certificate authority, a certificate for the names given (without any: for this machine's name
-and addresses) and a user with a password that is shown once. After that the same command just serves.
+The first time it makes a certificate authority, a certificate for the names
+given (without any: for this machine's name and addresses) and a user with a
+password that is shown once. After that the same command just serves.
 
-For a registry on the internet, --acme has Let's Encrypt issue and renew the certificate, which all clients trust. The names
-must lead here, and port 443 (or 80, with --acme-challenge http-01) must be reachable from outside. With it you agree to the
-terms of service of Let's Encrypt, or of the server that --acme-directory names.
+For a registry on the internet, --acme has Let's Encrypt issue and renew the
+certificate, which all clients trust. The names must lead here, and port 443 (or
+80, with --acme-challenge http-01) must be reachable from outside. With it you
+agree to the terms of service of Let's Encrypt, or of the server that
+--acme-directory names.
 
-REGISTRY_* variables set what the options do not: REGISTRY_HTTP_TLS_CLIENTCAS_0=/certs/ca.crt asks for client certificates.
+REGISTRY_* variables set what the options do not: with
+REGISTRY_HTTP_TLS_CLIENTCAS_0=/certs/ca.crt client certificates are asked for.
 One that contradicts them, such as REGISTRY_HTTP_ADDR, is refused.
 
 Examples:

@@ -38,12 +38,13 @@ const DEFAULT_DATA = './lacre-data'
 
 const EXAMPLES = `
 Examples:
-  lacre user add alice                              asks for a password (makes one where there is no terminal)
-  lacre user add ci --generate --json               {"user":"ci","file":"…","password":"…"}
+  lacre user add alice                 asks for a password
+  lacre user add ci --generate --json  {"user":"ci","file":"…","password":"…"}
   printf %s "$SECRET" | lacre user passwd ci --password-stdin
   lacre user list --file auth/htpasswd
 
-A running registry sees the change at once. Where --file is not given, it is DIR/lacre/state/htpasswd.`
+A running registry sees the change at once. Where there is no terminal to ask,
+add and passwd make a password. Without --file it is DIR/lacre/state/htpasswd.`
 
 /** `lacre user add|passwd|remove|list|verify`: the accounts of a htpasswd file. Failures are thrown as errors with a `hint`. */
 export function userCommand({ data = DEFAULT_DATA, streams = process }: UserCommandOptions = {}): Command {

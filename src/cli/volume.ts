@@ -23,7 +23,7 @@ export interface VolumeOptions {
 /** `lacre repo list`: the repositories of a volume, or of a server far away. */
 export function repoCommand(data: string): Command {
   const list = withRemote(withVolume(new Command('list').description('list the repositories'), data))
-    .addHelpText('after', '\nExamples:\n  lacre repo list\n  lacre repo list --server https://registry.intranet:5000 --user alice --ca ca.crt')
+    .addHelpText('after', '\nExamples:\n  lacre repo list\n  lacre repo list --server https://registry.intranet --user alice --ca ca.crt')
     .action((options: VolumeOptions & RemoteOptions) =>
       print(options, options.server ? listRemoteRepositories(options) : listHere(options, 'list-repositories')),
     )

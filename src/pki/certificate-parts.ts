@@ -41,6 +41,11 @@ export function readGeneralNames(der: Buffer): CertificateName[] {
   })
 }
 
+/** What else a subjectAltName, DER, holds beside those: the kinds of names that lacre gives to no certificate. */
+export function listOtherNames(der: Buffer): string[] {
+  return [...new Set(readChildren(readDer(der)).flatMap(({ tag }) => OTHER_NAMES[tag] ?? []))]
+}
+
 /** A distinguished name as certificates hold it, DER. */
 export function encodeSubject(subject: DistinguishedName): Buffer {
   return sequence(
@@ -101,6 +106,14 @@ function certificateFields({ raw }: X509Certificate): DerValue[] {
 }
 
 const GENERAL_NAME = { dns: 0x82, uri: 0x86, ip: 0x87 } as const // RFC 5280, 4.2.1.6
+const OTHER_NAMES: Readonly<Record<number, string>> = {
+  160: 'otherName',
+  129: 'rfc822Name',
+  163: 'x400Address',
+  164: 'directoryName',
+  165: 'ediPartyName',
+  136: 'registeredID',
+}
 const PRINTABLE_STRING = 0x13
 const UTF8_STRING = 0x0c
 const IA5_STRING = 0x16

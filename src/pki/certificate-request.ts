@@ -4,6 +4,7 @@ import {
   type CertificateExtension,
   encodeGeneralNames,
   encodeSubject,
+  listOtherNames,
   readDistinguishedName,
   readExtensionList,
   readGeneralNames,
@@ -11,7 +12,7 @@ import {
 import { bitString, type DerValue, explicit, extension, integer, objectIdentifier, readChildren, readObjectIdentifier, sequence, set } from './der.ts'
 import { checkPrintable, type DistinguishedName, findAttribute } from './distinguished-name.ts'
 import { describeKey, signingAlgorithm } from './key-kind.ts'
-import { type CertificateName, parseCertificateNames } from './names.ts'
+import { type CertificateName, parseCertificateNames, parseWholeNames } from './names.ts'
 import { decodePem, parsePem } from './pem.ts'
 import { encodeAlgorithm } from './sign-certificate.ts'
 import { readSignedValue } from './signed-value.ts'
@@ -22,7 +23,7 @@ export interface CertificateRequest {
   /** Of its subjectAltName, or else its CN where that is a host name or an address. */
   readonly names: readonly CertificateName[]
   readonly publicKey: KeyObject
-  /** Object identifiers of all else that it asks for and will not get, such as `2.5.29.19` (to be a CA). */
+  /** All else that it asks for and will not get: object identifiers, such as `2.5.29.19` (to be a CA), and kinds of names. */
   readonly ignored: readonly string[]
 }
 
@@ -49,15 +50,15 @@ export function parseRequest(content: Buffer, what: string): CertificateRequest 
   const parts = readRequest(content, what)
   const { subject, publicKey } = parts
   if (!parts.isSigned) {
-    throw new CertificateError(`the request ${what} is not signed with its own key, or with an algorithm that nobody should believe`, {
+    throw new CertificateError(`the request ${what} is not signed with its own key, or in a way that lacre does not take (SHA-1, RSA-PSS, Ed448)`, {
       hint: 'make it again: lacre cert request NAME, or openssl req -new -sha256',
     })
   }
   const bits = publicKey.asymmetricKeyDetails?.modulusLength ?? SHORTEST_RSA
   if (bits < SHORTEST_RSA) throw new CertificateError(`the key of ${what} is too short: ${describeKey(publicKey)}`, { hint: 'make one of 2048 bits or more' })
   subject.forEach(checkPrintable)
-  const names = parts.alternativeNames.length > 0 ? parts.alternativeNames : namesOf(subject)
-  return { subject, publicKey, names: parseCertificateNames(names.map(({ value }) => value)), ignored: parts.ignored }
+  const named = parseWholeNames(parts.alternativeNames.map(({ value }) => value))
+  return { subject, publicKey, names: named.length > 0 ? named : namesOf(subject), ignored: parts.ignored }
 }
 
 function readRequest(content: Buffer, what: string) {
@@ -71,7 +72,7 @@ function readRequest(content: Buffer, what: string) {
       subject: readDistinguishedName(subject.raw),
       publicKey,
       alternativeNames: alternative ? readGeneralNames(alternative.value) : [],
-      ignored: wanted.map(({ oid }) => oid).filter((oid) => oid !== ALTERNATIVE_NAMES),
+      ignored: [...wanted.map(({ oid }) => oid).filter((oid) => oid !== ALTERNATIVE_NAMES), ...(alternative ? listOtherNames(alternative.value) : [])],
       isSigned: request.isSignedBy(publicKey),
     }
   } catch (cause) {
@@ -95,8 +96,16 @@ function readWanted(attributes: DerValue): CertificateExtension[] {
   return extensions ? readExtensionList(extensions) : []
 }
 
-/** certstrap and openssl put the host name into the CN alone, where no client looks. */
+/**
+ * certstrap and openssl put the host name into the CN alone, where no client looks; certstrap's users several of them, with commas.
+ * The CN of a person is none.
+ */
 function namesOf(subject: DistinguishedName): CertificateName[] {
-  const commonName = findAttribute(subject, 'CN')
-  return commonName === undefined ? [] : parseCertificateNames([commonName])
+  const commonName = findAttribute(subject, 'CN') ?? ''
+  try {
+    return commonName === '' || commonName.includes(' ') ? [] : parseCertificateNames([commonName])
+  } catch (error) {
+    if (error instanceof CertificateError) return []
+    throw error
+  }
 }

@@ -46,6 +46,12 @@ export function describeKey({ asymmetricKeyType, asymmetricKeyDetails = {} }: Ke
   return `${(asymmetricKeyType ?? 'secret').toUpperCase()}${modulusLength > 0 ? ` ${modulusLength}` : ''}`
 }
 
+/** What will surprise people about a key that certificates can carry nevertheless. */
+export function keyWarnings(key: KeyObject): string[] {
+  const isUsual = key.asymmetricKeyType !== 'ec' || Object.hasOwn(CURVES, key.asymmetricKeyDetails?.namedCurve ?? '')
+  return isUsual ? [] : [`the key is ${describeKey(key)}: docker and other Go programs, and browsers, cannot use its curve (P-256, P-384 and P-521 they can)`]
+}
+
 /** The certificate's public key, as `curl --pinnedpubkey` takes it: `sha256//…`. */
 export function spkiPin(certificate: X509Certificate): string {
   const spki = certificate.publicKey.export({ type: 'spki', format: 'der' })

@@ -35,7 +35,12 @@ export function hostNames(machine: Machine = thisMachine()): string[] {
  * @throws CertificateError for what can be none, such as the URL of a page or a name with a port.
  */
 export function parseCertificateNames(texts: readonly string[]): CertificateName[] {
-  const names = texts.flatMap(splitNames).map(parseCertificateName)
+  return parseWholeNames(texts.flatMap(splitNames))
+}
+
+/** As {@link parseCertificateNames}, where each text is one name, whatever it holds. */
+export function parseWholeNames(texts: readonly string[]): CertificateName[] {
+  const names = texts.map(parseCertificateName)
   return [...new Map(names.map((name) => [formatCertificateName(name), name])).values()]
 }
 

@@ -6,7 +6,9 @@ import { isSame } from './certificate-chain.ts'
 import { CertificateError } from './certificate-error.ts'
 import { readCertificates } from './certificate-files.ts'
 import { isForClients } from './certificate-pair.ts'
+import { readKeyUsage } from './certificate-parts.ts'
 import { formatKey } from './key-file.ts'
+import { signingAlgorithm } from './key-kind.ts'
 import { readLastLists } from './last-list.ts'
 import type { LedgerEntry } from './ledger.ts'
 import { ledgerEntry, lostEntry } from './ledger-entry.ts'
@@ -84,6 +86,7 @@ export async function takeOver({ certificate, certificatePath, keyPath, issued, 
   if (!certificate.checkPrivateKey(key)) {
     throw new CertificateError(`${keyPath} is not the key of the CA certificate ${certificatePath}`, { hint: 'name both with --cert FILE --key FILE' })
   }
+  signingAlgorithm(key) // throws for one that lacre could not sign with later
   const own = ledgerEntry(certificate, 'authority')
   const isTaken = issued.some(({ serial }) => serial === own.serial) // certstrap and old openssl number their CAs with 1
   return installAuthority(options, async () => ({
@@ -92,6 +95,21 @@ export async function takeOver({ certificate, certificatePath, keyPath, issued, 
     listNumber,
   }))
 }
+
+/** What clients will say of the CA, though it can be taken over. */
+export function authorityWarnings(certificate: X509Certificate): string[] {
+  const bits = certificate.publicKey.asymmetricKeyDetails?.modulusLength ?? SHORTEST_RSA
+  return [
+    ...(bits < SHORTEST_RSA
+      ? [`its RSA key has only ${bits} bits: OpenSSL and Go clients refuse it; put another CA in its place: lacre ca rotate prepare`]
+      : []),
+    ...(readKeyUsage(certificate) === undefined
+      ? ['it says nothing of what its key is for (keyUsage): strict clients, such as Python from 3.13 on, refuse it']
+      : []),
+  ]
+}
+
+const SHORTEST_RSA = 2048
 
 type Pair = Omit<FoundAuthority, 'issued' | 'listNumber'>
 

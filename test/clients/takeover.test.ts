@@ -99,6 +99,22 @@ test('a key of another CA, a folder without one, and two in one folder are expla
   assert.match(await ok('ca', 'import', two, '--name', 'second', '--pki', join(folder, 'ours/two'), '--no-passphrase'), /CN=second/)
 })
 
+for (const [what, key, options, status, words] of [
+  ['whose key lacre cannot sign with is refused', ['ed448'], [], 1, /cannot sign with a key of the kind ED448/],
+  ['with a short RSA key is taken with a warning', ['rsa:1024'], [], 0, /RSA key has only 1024 bits/],
+  ['that says nothing of its key is taken with a warning', ['rsa:2048'], ['-addext', 'basicConstraints=critical,CA:TRUE'], 0, /keyUsage/],
+] as const) {
+  test(`a CA ${what}`, async () => {
+    const theirs = join(folder, what)
+    await mkdir(theirs)
+    const files = ['-keyout', join(theirs, 'ca.key'), '-out', join(theirs, 'ca.crt')]
+    await runOk('openssl', ['req', '-x509', '-newkey', ...key, '-nodes', '-subj', '/CN=odd', ...options, ...files])
+    const taken = await lacre(['ca', 'import', theirs, '--pki', join(folder, 'ours', what), '--no-passphrase'])
+    assert.equal(taken.status, status)
+    assert.match(taken.stdout + taken.stderr, words)
+  })
+}
+
 async function ok(...args: string[]): Promise<string> {
   const { status, stdout, stderr } = await lacre(args)
   assert.equal(status, 0, stderr)
