@@ -29,7 +29,7 @@ const UNIX_SOCKET = 'unix:///var/run/docker.sock'
 const FOLDER = '/etc/docker'
 
 /**
- * The files of mission "protect the docker daemon socket": certificates 0444, the key 0400, all of the user who runs this (root), keys of
+ * The files of a docker daemon whose socket is protected: certificates 0444, the key 0400, all of the user who runs this (root), keys of
  * daemon.json, and a drop-in where systemd starts dockerd with flags that daemon.json may not repeat.
  *
  * @throws OnboardingError if such flags come from a file that is not ours to change.
