@@ -6,7 +6,7 @@ import { CertificateError } from './certificate-error.ts'
 /** Replaces a file in one step: readers see the old one or the new one, whole, also after a power cut. */
 export async function writeFileDurably(path: string, content: string | Uint8Array, mode: number): Promise<void> {
   const staged = `${path}.${randomBytes(4).toString('hex')}.new` // two may write at once
-  await undoing(staged, async () => {
+  await undoing(path, staged, async () => {
     await writeSynced(staged, content, mode)
     await rename(staged, path)
   })
@@ -17,7 +17,7 @@ export async function writeFileDurably(path: string, content: string | Uint8Arra
 export async function writeFolderDurably(path: string, files: Readonly<Record<string, { text: string; mode: number }>>): Promise<void> {
   const staged = `${path}.new`
   await rm(staged, { force: true, recursive: true })
-  await undoing(staged, async () => {
+  await undoing(path, staged, async () => {
     await makePrivateFolder(staged)
     for (const [name, { text, mode }] of Object.entries(files)) await writeSynced(join(staged, name), text, mode)
     await syncFolder(staged)
@@ -31,18 +31,18 @@ export async function makePrivateFolder(path: string): Promise<void> {
 }
 
 /** What is half-written when the disk is full would only keep it full. */
-async function undoing(staged: string, write: () => Promise<void>): Promise<void> {
+async function undoing(path: string, staged: string, write: () => Promise<void>): Promise<void> {
   try {
     await write()
   } catch (error) {
     await rm(staged, { force: true, recursive: true })
-    throw ['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? '') ? isFull(staged, error) : error
+    throw ['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? '') ? isFull(path, error) : error
   }
 }
 
-function isFull(staged: string, cause: unknown): CertificateError {
-  return new CertificateError(`there is no space left for ${staged.replace(/\.new$/, '')}`, {
-    hint: `make some, then run this command again; what was there is as it was: df ${dirname(staged)}`,
+function isFull(path: string, cause: unknown): CertificateError {
+  return new CertificateError(`there is no space left for ${path}`, {
+    hint: `make some, then run this command again; what was there is as it was: df ${dirname(path)}`,
     cause,
   })
 }
