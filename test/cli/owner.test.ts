@@ -27,12 +27,12 @@ async function foreignVolume(): Promise<Workplace> {
   return place
 }
 
-/** What of the volume is not its owner's. */
+/** What of the volume is not its owner's. What a server has staged meanwhile may be in its place by now. */
 async function strangers({ data }: Workplace): Promise<string[]> {
   const paths = await readdir(data, { recursive: true })
   return paths.filter((path) => {
-    const { uid, gid } = statSync(join(data, path))
-    return uid !== OWNER.uid || gid !== OWNER.gid
+    const about = statSync(join(data, path), { throwIfNoEntry: false })
+    return about !== undefined && (about.uid !== OWNER.uid || about.gid !== OWNER.gid)
   })
 }
 
