@@ -1,3 +1,4 @@
+import type { Command } from 'commander'
 import { applyChanges, recoverInterrupted } from '../onboarding/apply-plan.ts'
 import { type Change, findChanges } from '../onboarding/changes.ts'
 import { describeChange, showChanges } from '../onboarding/show-plan.ts'
@@ -15,6 +16,11 @@ export interface Errand {
   readonly journal: string
   /** What to do, and what to tell: `details` for `--json`, `lines` for people. Looks, and writes nothing. */
   plan(): Promise<{ readonly steps: readonly Step[]; readonly details?: object; readonly lines?: readonly string[] }>
+}
+
+/** The options of a command that ends in {@link carryOut}. */
+export function withPlan(command: Command): Command {
+  return command.option('--dry-run', 'show every file and what would change, and write nothing').option('--json', 'print JSON')
 }
 
 /** Plans, then acts; or, with `--dry-run`, shows every file and what would change in it. */

@@ -9,7 +9,7 @@ import { OnboardingError } from '../onboarding/onboarding-error.ts'
 import { lookAtPath } from '../onboarding/path-state.ts'
 import { findServiceUnit } from '../onboarding/systemd-unit.ts'
 import type { Undone } from '../onboarding/undo-run.ts'
-import { type CarryOutOptions, carryOut } from './carry-out.ts'
+import { type CarryOutOptions, carryOut, withPlan } from './carry-out.ts'
 
 interface DaemonOptions extends CarryOutOptions {
   readonly dir: string
@@ -51,11 +51,9 @@ export function undoCommand(): Command {
 }
 
 function withPlaces(command: Command): Command {
-  return command
-    .option('--dir <dir>', 'folder of the certificates', 'docker-ca')
-    .option('--root <dir>', 'folder that stands for /, for an image or a test', '/')
-    .option('--dry-run', 'show every file and what would change, and write nothing')
-    .option('--json', 'print JSON')
+  return withPlan(
+    command.option('--dir <dir>', 'folder of the certificates', 'docker-ca').option('--root <dir>', 'folder that stands for /, for an image or a test', '/'),
+  )
 }
 
 async function installDaemon(options: DaemonOptions): Promise<void> {

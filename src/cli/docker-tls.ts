@@ -6,7 +6,7 @@ import { type CertificatePlan, type DockerFolder, planClient, planRenewal, planS
 import { planContext, planInstallation } from '../onboarding/docker-client.ts'
 import { CertificateError } from '../pki/certificate-error.ts'
 import { keyKinds, parseKeyKind } from '../pki/key-kind.ts'
-import { type CarryOutOptions, carryOut } from './carry-out.ts'
+import { type CarryOutOptions, carryOut, withPlan } from './carry-out.ts'
 import { installDaemonCommand, undoCommand } from './docker-tls-daemon.ts'
 import { askPassphrase, obtainNewPassphrase, type PassphraseOptions, withNewPassphrase, withPassphrase } from './passphrase-input.ts'
 
@@ -112,11 +112,7 @@ function renewCommand(): Command {
 }
 
 function withFolder(command: Command): Command {
-  return command
-    .option('--dir <dir>', 'folder of the certificates', 'docker-ca')
-    .option('--days <number>', 'how long a certificate lasts', '365')
-    .option('--dry-run', 'show every file and what would change, and write nothing')
-    .option('--json', 'print JSON')
+  return withPlan(command.option('--dir <dir>', 'folder of the certificates', 'docker-ca').option('--days <number>', 'how long a certificate lasts', '365'))
 }
 
 async function initialize(options: InitOptions): Promise<void> {

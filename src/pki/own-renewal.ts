@@ -1,5 +1,4 @@
 import type { X509Certificate } from 'node:crypto'
-import { setTimeout as delay } from 'node:timers/promises'
 import { type AuthorityOptions, openAuthority } from './authority.ts'
 import { serverPaths } from './authority-files.ts'
 import type { Problem } from './certificate-problems.ts'
@@ -7,6 +6,7 @@ import type { AskPassphrase } from './key-file.ts'
 import { DAY_MS } from './leaf-certificate.ts'
 import type { Ledger } from './ledger.ts'
 import { findOwnCertificates, listDueAt, type OwnCertificates, serverDueAt } from './own-certificates.ts'
+import { repeat, type Sleep, sleep } from './repeat.ts'
 import { renewServerCertificate } from './self-made.ts'
 
 export interface OwnRenewalOptions {
@@ -38,7 +38,7 @@ export interface OwnRenewalReport {
 /** The world around, which tests replace. */
 export interface RenewalWorld {
   readonly now: () => number
-  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>
+  readonly sleep: Sleep
 }
 
 export interface RenewalStatus {
@@ -56,7 +56,7 @@ interface FailureStatus {
   readonly retryAt: string
 }
 
-const realWorld: RenewalWorld = { now: Date.now, sleep: (ms, signal) => delay(ms, undefined, { signal, ref: false }) }
+const realWorld: RenewalWorld = { now: Date.now, sleep }
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
@@ -104,7 +104,7 @@ export class OwnRenewal {
   }
 
   start(): void {
-    this.#running ??= this.#run()
+    this.#running ??= repeat(() => this.step(), this.#world.sleep, this.#stop.signal)
   }
 
   /** Does what is due. Gives the milliseconds until the next look. Never rejects. */
@@ -135,14 +135,6 @@ export class OwnRenewal {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort()
     await this.#running
-  }
-
-  async #run(): Promise<void> {
-    const { signal } = this.#stop
-    while (!signal.aborted) {
-      const waitMs = await this.step()
-      await this.#world.sleep(waitMs, signal).catch(() => undefined)
-    }
   }
 
   /** Reads what there is, since commands work in the same folder. */

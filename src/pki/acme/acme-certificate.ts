@@ -1,7 +1,7 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { certificateNames } from '../certificate-parts.ts'
 import type { Problem } from '../certificate-problems.ts'
 import { type CertificateName, formatCertificateName } from '../names.ts'
+import { repeat, type Sleep, sleep } from '../repeat.ts'
 import { AcmeClient } from './acme-client.ts'
 import { AcmeError } from './acme-error.ts'
 import { AcmeFiles, type HeldCertificate } from './acme-files.ts'
@@ -40,11 +40,11 @@ export interface AcmeWorld {
   readonly now: () => number
   /** At least 0 and below 1. */
   readonly random: () => number
-  readonly sleep: OrderOptions['sleep']
+  readonly sleep: Sleep
   readonly transport?: Transport
 }
 
-const realWorld: AcmeWorld = { now: Date.now, random: Math.random, sleep: (ms, signal) => delay(ms, undefined, { signal, ref: false }) }
+const realWorld: AcmeWorld = { now: Date.now, random: Math.random, sleep }
 
 const HOUR_MS = 60 * 60 * 1000
 const LOOK_LEAST_MS = 1_000
@@ -112,7 +112,7 @@ export class AcmeCertificate {
 
   /** Begins to look after the certificate. */
   start(): void {
-    this.#running ??= this.#run()
+    this.#running ??= repeat(() => this.step(), this.#world.sleep, this.#stop.signal)
   }
 
   /** Does what is due: orders a certificate, or asks when to renew it. Gives the milliseconds until the next look. Never rejects. */
@@ -127,14 +127,6 @@ export class AcmeCertificate {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort()
     await this.#running
-  }
-
-  async #run(): Promise<void> {
-    const { signal } = this.#stop
-    while (!signal.aborted) {
-      const waitMs = await this.step()
-      await this.#world.sleep(waitMs, signal).catch(() => undefined)
-    }
   }
 
   get #current(): HeldCertificate {

@@ -5,6 +5,7 @@ import { makeRequest } from '../certificate-request.ts'
 import { makeKey } from '../key-kind.ts'
 import { type CertificateName, formatCertificateName } from '../names.ts'
 import { decodePem, isCertificate, parsePem } from '../pem.ts'
+import type { Sleep } from '../repeat.ts'
 import { type AcmeClient, answerError, locationOf, parseAnswer, retryAfterMs } from './acme-client.ts'
 import { AcmeError, toAcmeError } from './acme-error.ts'
 import type { ChallengeAnswers, ChallengeType } from './challenge-answers.ts'
@@ -29,7 +30,7 @@ export interface OrderOptions {
   readonly answers: ChallengeAnswers
   readonly now: () => number
   /** Rejects when the signal ends it. */
-  readonly sleep: (ms: number, signal: AbortSignal) => Promise<unknown>
+  readonly sleep: Sleep
 }
 
 const problem = z.object({ type: z.string().optional(), detail: z.string().optional() }).optional()
